@@ -1,0 +1,91 @@
+"""Draw which frames of a video a model attends to."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import decord
+import numpy as np
+from mmaction.structures import ActionDataSample
+
+from mmattn.apis.attention import attend_to_videos, frame_weights
+from mmattn.utils.attention_records import AttentionRecord
+from mmattn.visualization.export import save_records
+from mmattn.visualization.timeline import save_timeline
+
+
+def draw_timelines(
+    model: Any,
+    videos: Sequence[str | Path],
+    out: str | Path,
+    *,
+    classes: Sequence[str] | None = None,
+    ground_truth: str | Path | None = None,
+    record_name: str = '*frame_weights',
+) -> list[Path]:
+    """Write a timeline picture and the numbers behind it for each video.
+
+    Args:
+        model: Model of :func:`mmattn.apis.attention.load_model`.
+        videos: Video files.
+        out: Folder; ``<stem>.png``, ``<stem>.json`` and ``<stem>.npz`` are written.
+        classes: Names of the classes.
+        ground_truth: Folder with ``<stem>.npz`` files that hold ``label`` and ``key``
+            (which frames carry the action), as the synthetic videos have.
+        record_name: Pattern of the record to draw.
+
+    Returns:
+        The pictures.
+
+    Raises:
+        ValueError: If a video is no file or the model hands out no such record.
+    """
+    out, pictures = Path(out), []
+    for video, sample, records in attend_to_videos(model, videos):
+        drawn = records.by_name(record_name)
+        if not drawn:
+            found = [record.name for record in records]
+            raise ValueError(f'expected a record {record_name}, got {found}')
+        truth = None
+        if ground_truth is not None:
+            truth = np.load(Path(ground_truth) / f'{video.stem}.npz')
+        picture = out / f'{video.stem}.png'
+        last_steps = getattr(model.cls_head, 'test_steps', None)
+        _draw(picture, video, sample, drawn[0], truth, classes, last_steps)
+        fps = decord.VideoReader(str(video), num_threads=1).get_avg_fps()
+        save_records(records, out / f'{video.stem}.json', fps=fps)
+        pictures.append(picture)
+    return pictures
+
+
+def _draw(
+    picture: Path,
+    video: Path,
+    sample: ActionDataSample,
+    record: AttentionRecord,
+    truth: 'np.lib.npyio.NpzFile | None',
+    classes: Sequence[str] | None,
+    last_steps: int | None,
+) -> None:
+    numbers, weights = frame_weights(record, last_steps=last_steps)
+    reader = decord.VideoReader(str(video), num_threads=1)
+    frames = reader.get_batch(numbers.tolist()).asnumpy()
+    predicted = int(sample.pred_label)
+    score = float(sample.pred_score[predicted])
+    label = None if truth is None else _class_name(int(truth['label']), classes)
+    save_timeline(
+        picture,
+        frames,
+        weights,
+        key_frames=None
+        if truth is None
+        else np.flatnonzero(truth['key'][numbers]).tolist(),
+        frame_numbers=numbers,
+        title=video.name,
+        label=label,
+        prediction=f'{_class_name(predicted, classes)} ({score:.2f})',
+    )
+
+
+def _class_name(index: int, classes: Sequence[str] | None) -> str:
+    return f'class {index}' if classes is None else classes[index]

@@ -1,0 +1,32 @@
+"""Data sets, samplers and pipeline steps."""
+
+from .base import AnnotationFileNotFoundError, BrokenVideoError, CheckedActionDataset
+from .features import FeatureDataset
+from .samplers import SeededIndex, SeededSampler, seeded_rng
+from .transforms import (
+    FlowFlip,
+    FlowTenCrop,
+    LoadFeatures,
+    SampleWindows,
+    dequantize_flow,
+    quantize_flow,
+)
+from .video import ActionFrameDataset, ActionVideoDataset
+
+__all__ = [
+    'ActionFrameDataset',
+    'ActionVideoDataset',
+    'AnnotationFileNotFoundError',
+    'BrokenVideoError',
+    'CheckedActionDataset',
+    'FeatureDataset',
+    'FlowFlip',
+    'FlowTenCrop',
+    'LoadFeatures',
+    'SampleWindows',
+    'SeededIndex',
+    'SeededSampler',
+    'dequantize_flow',
+    'quantize_flow',
+    'seeded_rng',
+]

@@ -1,0 +1,322 @@
+"""What our data sets add to MMAction2's: checked lists and broken-video handling."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from mmaction.datasets import transforms as host
+from mmaction.datasets.base import BaseActionDataset
+from mmengine.fileio import isfile, list_from_file
+from mmengine.logging import print_log
+
+from .samplers import seeded_rng
+
+DECODE_STEPS = (
+    host.DecordInit,
+    host.DecordDecode,
+    host.OpenCVInit,
+    host.OpenCVDecode,
+    host.PIMSInit,
+    host.PIMSDecode,
+    host.PyAVInit,
+    host.PyAVDecode,
+    host.RawFrameDecode,
+)
+DECODER_PACKAGES = ('av', 'cv2', 'decord')
+
+
+class AnnotationFileNotFoundError(FileNotFoundError, ValueError):
+    """The list that ``ann_file`` names does not exist."""
+
+
+class BrokenVideoError(RuntimeError):
+    """A video, frame folder or feature file is missing or cannot be decoded."""
+
+
+class ListLine(NamedTuple):
+    """One line of an annotation file."""
+
+    path: str
+    counts: list[int]
+    labels: list[int]
+
+
+def is_broken_input(step: Any, error: Exception) -> bool:
+    """Tell a broken file from a mistake in the pipeline.
+
+    A :class:`BrokenVideoError` always means the file.  Other exceptions mean the file
+    only in a step that reads files (``DECODE_STEPS`` or an attribute
+    ``reads_files``), and there only an ``OSError``, a ``RuntimeError`` that is not a
+    ``NotImplementedError``, and the decoders' own exceptions; in ``RawFrameDecode``
+    also a ``ValueError``, which an x/y flow pair of different sizes causes.
+
+    Args:
+        step: Pipeline step that failed.
+        error: What it raised.
+
+    Example:
+        >>> is_broken_input(host.DecordInit(), FileNotFoundError('a.mp4'))
+        True
+        >>> is_broken_input(host.DecordInit(), KeyError('filename'))
+        False
+        >>> is_broken_input(host.Flip(), FileNotFoundError('a.mp4'))
+        False
+    """
+    if isinstance(error, BrokenVideoError):
+        return True
+    if not (isinstance(step, DECODE_STEPS) or getattr(step, 'reads_files', False)):
+        return False
+    if isinstance(error, NotImplementedError):
+        return False
+    if isinstance(error, ValueError):
+        return isinstance(step, host.RawFrameDecode)
+    from_decoder = type(error).__module__.split('.')[0] in DECODER_PACKAGES
+    return from_decoder or isinstance(error, OSError | RuntimeError)
+
+
+def check_decoded(results: dict) -> None:
+    """Check what a step that reads files has left in ``results``.
+
+    Args:
+        results: The sample.
+
+    Raises:
+        BrokenVideoError: If there are no frames, or a frame that is no image.
+
+    Example:
+        >>> check_decoded({'total_frames': 3})
+    """
+    if results.get('total_frames', 1) < 1:
+        raise BrokenVideoError('it holds no frames')
+    for number, img in enumerate(results.get('imgs', ())):
+        if np.asarray(img).dtype == object:
+            raise BrokenVideoError(f'sampled frame {number} cannot be decoded')
+
+
+class CheckedActionDataset(BaseActionDataset):
+    """Base of our data sets: checks lists early and survives broken videos.
+
+    The list is read when the data set is built, and every line is checked then.
+    Files are opened when a sample is read.  Each sample has ``video_id``, the path
+    that stands in the list without its extension, so that a video and the folder of
+    its flow agree; ``PackActionInputs`` keeps it in the metainfo.
+
+    An index with a seed (:class:`~mmattn.datasets.samplers.SeededIndex`) seeds the
+    generators of Python, NumPy and PyTorch for this sample alone; their states are
+    restored afterwards.
+
+    Args:
+        ann_file: Path of the list, relative to ``data_root``.
+        pipeline: Pipeline steps.
+        on_broken: What to do in training with a video that cannot be read:
+            ``'replace'`` reports it once and draws another sample, ``'raise'`` stops.
+            With ``test_mode=True`` a broken video always stops the run.
+        max_refetch: Number of other samples tried before giving up, at least 0.
+        **host_args: Arguments of the MMAction2 class (``data_root``, ``data_prefix``,
+            ``num_classes``, ``test_mode``, ...), which rejects unknown ones.
+
+    Raises:
+        AnnotationFileNotFoundError: If there is no such list.
+        ValueError: If the list is empty or a line is malformed, or a label is not in
+            ``0 .. num_classes - 1``; the message names file and line.
+        BrokenVideoError: When reading a sample, as said at ``on_broken``.
+    """
+
+    delimiter: str | None = None
+    layout = '<path> <label>'
+    num_counts = 0
+
+    def __init__(
+        self,
+        ann_file: str,
+        pipeline: Sequence[Any],
+        *,
+        on_broken: str = 'replace',
+        max_refetch: int = 20,
+        **host_args: Any,
+    ) -> None:
+        if on_broken not in ('replace', 'raise'):
+            raise ValueError(
+                f"expected `on_broken` to be 'replace' or 'raise', got {on_broken!r}"
+            )
+        if max_refetch < 0:
+            raise ValueError(f'expected `max_refetch` of 0 or more, got {max_refetch}')
+        self.on_broken = on_broken
+        super().__init__(ann_file, pipeline, max_refetch=max_refetch, **host_args)
+
+    def read_list(self) -> list[ListLine]:
+        """Read and check the annotation file.
+
+        Raises:
+            AnnotationFileNotFoundError: If there is no such file.
+            ValueError: If it is empty or malformed.
+        """
+        if self.multi_class and self.num_classes is None:
+            raise ValueError('expected `num_classes` with multi_class=True, got None')
+        if not self.ann_file or not isfile(self.ann_file):
+            raise AnnotationFileNotFoundError(
+                f'expected `ann_file` to name a list, got {self.ann_file!r}, which is '
+                'not a file: correct `ann_file` or `data_root`, or write the list with '
+                'the preparation script of the data set'
+            )
+        try:
+            lines = list_from_file(self.ann_file)
+        except UnicodeDecodeError as error:
+            raise ValueError(
+                f'expected `ann_file` to be UTF-8 text, got {self.ann_file}: {error}'
+            ) from error
+        if not lines:
+            raise ValueError(
+                f'expected at least one line in `ann_file`, got {self.ann_file}, '
+                'which is empty'
+            )
+        records = [self._parse_line(n, line) for n, line in enumerate(lines, 1)]
+        unlabeled = sum(not record.labels for record in records)
+        if unlabeled:
+            print_log(
+                f'{unlabeled} of {len(records)} lines of {self.ann_file} have no '
+                'label: predict with it, but do not evaluate',
+                'current',
+                logging.WARNING,
+            )
+        return records
+
+    def _parse_line(self, number: int, line: str) -> ListLine:
+        where = f'{self.ann_file}:{number}'
+        path, *fields = line.strip().split(self.delimiter) or ['']
+        numbers = [int(field) for field in fields if field.isdecimal()]
+        counts, labels = numbers[: self.num_counts], numbers[self.num_counts :]
+        well_formed = (
+            bool(path)
+            and len(numbers) == len(fields)
+            and len(counts) == self.num_counts
+            and (self.multi_class or len(labels) <= 1)
+            and (bool(labels) or (self.test_mode and not self.multi_class))
+        )
+        if not well_formed:
+            raise ValueError(
+                f"{where}: expected '{self.layout}' with whole numbers of 0 or more, "
+                f'got {line!r}'
+            )
+        for label in labels:
+            if self.num_classes is not None and label >= self.num_classes:
+                raise ValueError(
+                    f'{where}: expected a label in 0..{self.num_classes - 1} '
+                    f'(num_classes={self.num_classes}, labels start at 0), got {label}'
+                )
+        return ListLine(path, counts, labels)
+
+    def video_id(self, path: str) -> str:
+        """Return the name under which all streams of a video agree.
+
+        Args:
+            path: Path as it stands in the list.
+        """
+        return path
+
+    def load_data_list(self) -> list[dict]:
+        """Read the list and add ``video_id`` and the number of the line."""
+        records = self.read_list()
+        infos = self.make_infos(records)
+        first_lines: dict[str, int] = {}
+        for number, (record, info) in enumerate(zip(records, infos, strict=True), 1):
+            info['video_id'] = self.video_id(record.path)
+            info['list_line'] = first_lines.setdefault(record.path, number)
+        # Shared with the loader's workers, so that a file is reported once by all.
+        self._reported = torch.zeros(len(records) + 1, dtype=torch.bool)
+        self._reported.share_memory_()
+        return infos
+
+    def make_infos(self, records: list[ListLine]) -> list[dict]:
+        """Turn checked lines into samples, by default with the host's own reader.
+
+        Args:
+            records: The checked lines.
+        """
+        del records
+        return super().load_data_list()
+
+    def open_sample(self, info: dict) -> dict:
+        """Complete a sample before the pipeline; may raise ``BrokenVideoError``.
+
+        Args:
+            info: The sample as the list describes it.
+        """
+        return info
+
+    def prepare_data(self, idx: int) -> Any:
+        """Read one sample.
+
+        Args:
+            idx: Index of the sample.
+
+        Raises:
+            BrokenVideoError: If it cannot be read; names the file and its line.
+        """
+        info = self.get_data_info(int(idx))
+        source = info['filename'] if 'filename' in info else info['frame_dir']
+        line = info['list_line']
+        try:
+            return self._run_pipeline(self.open_sample(info))
+        except BrokenVideoError as error:
+            raise BrokenVideoError(
+                f'expected a readable input, got {source} '
+                f'(line {line} of {self.ann_file}): {error}'
+            ) from error
+
+    def _run_pipeline(self, results: dict) -> Any:
+        for step in self.pipeline.transforms:
+            try:
+                results = step(results)
+            except BrokenVideoError:
+                raise
+            except Exception as error:
+                if not is_broken_input(step, error):
+                    raise
+                cause = ' '.join(str(error).split())
+                raise BrokenVideoError(
+                    f'{type(step).__name__} failed with {type(error).__name__}: {cause}'
+                ) from error
+            if results is None:
+                return None
+            if isinstance(step, DECODE_STEPS):
+                check_decoded(results)
+        return results
+
+    def __getitem__(self, idx: int) -> Any:
+        if not self._fully_initialized:
+            self.full_init()
+        with seeded_rng(getattr(idx, 'seed', None)):
+            return self._fetch(int(idx))
+
+    def _fetch(self, idx: int) -> Any:
+        failures = []
+        for _ in range(self.max_refetch + 1):
+            try:
+                data = self.prepare_data(idx)
+            except BrokenVideoError as error:
+                if self.test_mode or self.on_broken == 'raise':
+                    raise
+                self._report(idx, error)
+                failures.append(str(error))
+            else:
+                if data is not None:
+                    return data
+                failures.append(f'the pipeline returned None for sample {idx}')
+                if self.test_mode:
+                    break
+            idx = self._rand_another()
+        causes = '\n'.join(dict.fromkeys(failures))
+        raise BrokenVideoError(
+            f'expected a readable sample, got none in {len(failures)} tries:\n{causes}'
+        )
+
+    def _report(self, idx: int, error: BrokenVideoError) -> None:
+        line = self.get_data_info(idx)['list_line']
+        if not self._reported[line]:
+            self._reported[line] = True
+            print_log(
+                f'{error}; another sample takes its place', 'current', logging.WARNING
+            )

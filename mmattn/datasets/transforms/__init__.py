@@ -1,0 +1,25 @@
+"""Pipeline steps."""
+
+from .features import LoadFeatures, open_features
+from .flow import (
+    FlowFlip,
+    FlowTenCrop,
+    dequantize_flow,
+    negate_levels,
+    negate_x,
+    quantize_flow,
+)
+from .windows import SampleWindows, window_starts
+
+__all__ = [
+    'FlowFlip',
+    'FlowTenCrop',
+    'LoadFeatures',
+    'SampleWindows',
+    'dequantize_flow',
+    'negate_levels',
+    'negate_x',
+    'open_features',
+    'quantize_flow',
+    'window_starts',
+]

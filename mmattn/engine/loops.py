@@ -1,0 +1,63 @@
+"""Training loops."""
+
+from typing import Any
+
+from mmengine.runner import IterBasedTrainLoop
+from mmengine.runner.loops import _InfiniteDataloaderIterator
+
+from mmattn.registry import LOOPS
+
+
+@LOOPS.register_module()
+class ResumableIterLoop(IterBasedTrainLoop):
+    """Iteration-based training that resumes without decoding what is done.
+
+    On resuming, the host's loop reads and decodes every batch of the finished
+    iterations; this one moves the sampler forward instead.  Use it with
+    ``mmattn.SeededSampler(infinite=True)``.
+
+    Args:
+        runner: The runner.
+        dataloader: Data loader or its config.
+        max_iters: Number of iterations.
+        val_begin: First iteration after which validation may run.
+        val_interval: Iterations between validations.
+
+    Raises:
+        TypeError: If the data loader's sampler cannot skip.
+    """
+
+    def __init__(self, runner: Any, dataloader: Any, **kwargs: Any) -> None:
+        super().__init__(runner, dataloader, **kwargs)
+        if not hasattr(self.dataloader.sampler, 'skip'):
+            raise TypeError(
+                'train_dataloader.sampler: expected a sampler that can skip, such as '
+                "dict(type='mmattn.SeededSampler', infinite=True), got "
+                f'{type(self.dataloader.sampler).__name__}'
+            )
+
+    def run(self) -> Any:
+        """Train from the current iteration to the last."""
+        if self._iter > 0:
+            self.dataloader.sampler.seed = self.runner.seed  # the resumed one
+            self.dataloader.sampler.skip(self._iter * self.dataloader.batch_size)
+            batches = _InfiniteDataloaderIterator(self.dataloader)
+            self.dataloader_iterator = _AlreadyAdvanced(batches, self._iter)
+        return super().run()
+
+
+class _AlreadyAdvanced:
+    """Answer the first ``steps`` calls of ``next`` with nothing, then iterate."""
+
+    def __init__(self, iterator: Any, steps: int) -> None:
+        self.iterator = iterator
+        self.steps = steps
+
+    def __iter__(self) -> '_AlreadyAdvanced':
+        return self
+
+    def __next__(self) -> Any:
+        if self.steps > 0:
+            self.steps -= 1
+            return None
+        return next(self.iterator)

@@ -1,0 +1,134 @@
+"""Late fusion of the scores that several streams gave to the same videos."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from mmaction.evaluation import get_weighted_score, mean_class_accuracy, top_k_accuracy
+
+from mmattn.utils.safe_pickle import load_pickle
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of one stream.
+
+    Args:
+        name: Where they come from, for messages.
+        video_ids: One name per video, unique.
+        scores: Probabilities, (videos, classes).
+        labels: True classes, (videos,).
+
+    Raises:
+        ValueError: If lengths differ or a video occurs twice.
+    """
+
+    name: str
+    video_ids: tuple[str, ...]
+    scores: np.ndarray
+    labels: np.ndarray
+
+    def __post_init__(self) -> None:
+        lengths = {len(self.video_ids), len(self.scores), len(self.labels)}
+        if len(lengths) != 1:
+            raise ValueError(
+                f'{self.name}: expected one id, score and label per video, got '
+                f'{len(self.video_ids)}, {len(self.scores)} and {len(self.labels)}'
+            )
+        if len(set(self.video_ids)) != len(self.video_ids):
+            raise ValueError(f'{self.name}: expected every video once, got repeats')
+
+
+def load_scores(path: str | Path) -> Scores:
+    """Read a file written by ``tools/test.py --dump FILE.pkl``.
+
+    Raises:
+        ValueError: If the file is no such dump, or its pipeline did not pack
+            ``video_id``.
+    """
+    samples = load_pickle(path)
+    needed = ('video_id', 'pred_score', 'gt_label')
+    if not isinstance(samples, list) or not samples:
+        raise ValueError(f'{path}: expected a list of results, got {type(samples)}')
+    for key in needed:
+        if key not in samples[0]:
+            raise ValueError(
+                f'{path}: expected the key {key!r} in each result, got '
+                f'{sorted(samples[0])}; the data sets of mmattn set video_id, and '
+                'PackActionInputs keeps it if meta_keys names it'
+            )
+    return Scores(
+        name=str(path),
+        video_ids=tuple(sample['video_id'] for sample in samples),
+        scores=np.stack([np.asarray(sample['pred_score']) for sample in samples]),
+        labels=np.array([int(sample['gt_label']) for sample in samples]),
+    )
+
+
+def fuse_scores(streams: Sequence[Scores], weights: Sequence[float]) -> Scores:
+    """Add up the streams' scores, weighted, video by video.
+
+    The paper's two streams have weights 1/3 (appearance) and 2/3 (motion); weights
+    are divided by their sum.  Streams may list the videos in any order.
+
+    Args:
+        streams: Scores of the same videos.
+        weights: One non-negative weight per stream.
+
+    Returns:
+        Fused scores in the order of the first stream.
+
+    Raises:
+        ValueError: If videos, labels or the number of classes differ, naming the
+            first difference.
+
+    Example:
+        >>> a = Scores('rgb', ('v',), np.array([[0.9, 0.1]]), np.array([0]))
+        >>> b = Scores('flow', ('v',), np.array([[0.3, 0.7]]), np.array([0]))
+        >>> fuse_scores([a, b], [1, 2]).scores.round(2).tolist()
+        [[0.5, 0.5]]
+    """
+    if len(streams) != len(weights):
+        raise ValueError(
+            f'weights: expected one per stream ({len(streams)}), got {len(weights)}'
+        )
+    if min(weights) < 0 or sum(weights) <= 0:
+        raise ValueError(f'weights: expected non-negative, not all 0, got {weights}')
+    first = streams[0]
+    aligned = [_align(stream, first) for stream in streams]
+    fused = get_weighted_score(aligned, np.array(weights) / sum(weights))
+    return Scores('fusion', first.video_ids, np.stack(fused), first.labels)
+
+
+def accuracies(scores: Scores) -> dict[str, float]:
+    """Return top-1, top-5 and mean class accuracy, each from 0 to 1."""
+    predictions, labels = list(scores.scores), list(scores.labels)
+    top1, top5 = top_k_accuracy(predictions, labels, (1, 5))
+    mean_class = mean_class_accuracy(predictions, labels)
+    return dict(top1=float(top1), top5=float(top5), mean_class=float(mean_class))
+
+
+def _align(stream: Scores, first: Scores) -> np.ndarray:
+    """Scores of ``stream`` in the order of ``first``, after checking they agree."""
+    index = {video_id: i for i, video_id in enumerate(stream.video_ids)}
+    if index.keys() != set(first.video_ids):
+        only = sorted(index.keys() ^ set(first.video_ids))
+        raise ValueError(
+            f'expected the same videos in {first.name} and {stream.name}, got '
+            f'{len(only)} in one only, such as {only[0]}'
+        )
+    if stream.scores.shape[1] != first.scores.shape[1]:
+        raise ValueError(
+            f'expected {first.scores.shape[1]} classes in {stream.name} as in '
+            f'{first.name}, got {stream.scores.shape[1]}'
+        )
+    order = [index[video_id] for video_id in first.video_ids]
+    differ = np.flatnonzero(stream.labels[order] != first.labels)
+    if len(differ):
+        video = first.video_ids[differ[0]]
+        raise ValueError(
+            f'expected the same labels in {first.name} and {stream.name}, got '
+            f'different ones for {video}'
+        )
+    return stream.scores[order]

@@ -1,0 +1,5 @@
+"""Heads."""
+
+from mmattn.models.heads.temporal_lstm_head import TemporalLSTMHead
+
+__all__ = ['TemporalLSTMHead']

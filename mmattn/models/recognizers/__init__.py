@@ -1,0 +1,5 @@
+"""Recognizers."""
+
+from mmattn.models.recognizers.frame_recognizer import FrameRecognizer
+
+__all__ = ['FrameRecognizer']

@@ -1,0 +1,204 @@
+"""Recognizer of per-frame features followed by a head that reads sequences."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from mmaction.models.recognizers import BaseRecognizer
+from mmaction.structures import ActionDataSample
+from torch import nn
+
+from mmattn.registry import MODELS
+from mmattn.utils.attention_maps import attention_rows, attention_wanted
+
+Inputs = torch.Tensor | list[torch.Tensor]
+
+
+@MODELS.register_module()
+class FrameRecognizer(BaseRecognizer):
+    """Run a 2D backbone on every frame and hand the sequence to the head.
+
+    Differs from the host's ``Recognizer2D``: the videos of a batch may have
+    different numbers of frames (windows x crops), the head learns how many each has
+    (``frames_per_video``), and wherever no gradient is needed the backbone runs on
+    ``chunk_frames`` frames at a time, which bounds the memory of a long video without
+    changing the result.
+
+    Args:
+        backbone: Config of the per-frame network.
+        cls_head: Config of the head; it is called with (frames of all videos, ...)
+            features and ``frames_per_video``.
+        freeze_backbone: Keep the backbone in eval mode and without gradients.
+        chunk_frames: Most frames that pass the backbone at once where no gradient
+            is needed.
+        data_preprocessor: Config, :class:`FrameDataPreprocessor` by default.
+        train_cfg: As in MMAction2; unused.
+        test_cfg: As in MMAction2; unused.
+
+    Shape:
+        - Input: (N, M, C, H, W), or a list of N raw tensors (M_i, C, H, W).
+        - Features: (sum of M_i, C', ...).
+
+    Raises:
+        ValueError: If ``chunk_frames`` is below 1.
+    """
+
+    def __init__(
+        self,
+        backbone: dict,
+        cls_head: dict | None = None,
+        *,
+        freeze_backbone: bool = False,
+        chunk_frames: int = 64,
+        data_preprocessor: dict | None = None,
+        train_cfg: dict | None = None,
+        test_cfg: dict | None = None,
+    ) -> None:
+        if chunk_frames < 1:
+            raise ValueError(f'chunk_frames: expected at least 1, got {chunk_frames}')
+        super().__init__(
+            backbone,
+            cls_head,
+            train_cfg=train_cfg,
+            test_cfg=test_cfg,
+            data_preprocessor=data_preprocessor
+            or dict(type='mmattn.FrameDataPreprocessor'),
+        )
+        self.freeze_backbone = freeze_backbone
+        self.chunk_frames = chunk_frames
+        if freeze_backbone:
+            self.backbone.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> nn.Module:
+        """Set the mode; a frozen backbone stays in eval mode."""
+        super().train(mode)
+        if self.freeze_backbone:
+            self.backbone.eval()
+        return self
+
+    def extract_feat(
+        self,
+        inputs: Inputs,
+        stage: str = 'neck',
+        data_samples: list[ActionDataSample] | None = None,
+        test_mode: bool = False,
+    ) -> tuple[torch.Tensor, dict]:
+        """Extract features up to ``stage``.
+
+        Args:
+            inputs: Batch of frames, see the class.
+            stage: ``'backbone'`` or ``'neck'`` for per-frame features, ``'head'`` for
+                the head's raw output.
+            data_samples: Ground truth and metainfo of the N videos.
+            test_mode: Unused; kept for the host's callers.
+
+        Returns:
+            Features of all frames, and the arguments that the head needs.
+        """
+        rows = FrameRows(inputs, data_samples)
+        feats = self._backbone_features(inputs, rows)
+        head_kwargs = dict(frames_per_video=rows.frames_per_video)
+        if stage != 'head':
+            return feats, head_kwargs
+        return self.cls_head(feats, **head_kwargs), head_kwargs
+
+    def loss(
+        self, inputs: Inputs, data_samples: list[ActionDataSample], **kwargs: object
+    ) -> dict[str, torch.Tensor]:
+        """Calculate the head's losses of a batch."""
+        feats, head_kwargs = self.extract_feat(inputs, data_samples=data_samples)
+        with self._head_rows(inputs, data_samples):
+            return self.cls_head.loss(feats, data_samples, **head_kwargs)
+
+    def predict(
+        self, inputs: Inputs, data_samples: list[ActionDataSample], **kwargs: object
+    ) -> list[ActionDataSample]:
+        """Predict one score vector per video."""
+        feats, head_kwargs = self.extract_feat(
+            inputs, data_samples=data_samples, test_mode=True
+        )
+        with self._head_rows(inputs, data_samples):
+            return self.cls_head.predict(feats, data_samples, **head_kwargs)
+
+    def _backbone_features(self, inputs: Inputs, rows: 'FrameRows') -> torch.Tensor:
+        needs_grad = torch.is_grad_enabled() and not self.freeze_backbone
+        if needs_grad or (self.backbone.training and not self.freeze_backbone):
+            videos = [self._normalized(video) for video in inputs]
+            with rows.frames(0, rows.total):
+                return self.backbone(torch.cat(videos))
+        feats, start = [], 0
+        with torch.no_grad():
+            for chunk in self._chunks(inputs):
+                with rows.frames(start, start + len(chunk)):
+                    feats.append(self.backbone(chunk))
+                start += len(chunk)
+        return torch.cat(feats)
+
+    def _chunks(self, inputs: Inputs) -> Iterator[torch.Tensor]:
+        if isinstance(inputs, torch.Tensor):
+            inputs = [inputs.flatten(0, 1)]
+        for video in inputs:
+            for chunk in video.split(self.chunk_frames):
+                yield self._normalized(chunk)
+
+    def _normalized(self, frames: torch.Tensor) -> torch.Tensor:
+        if frames.is_floating_point():  # stacked and normalised, or stored features
+            return frames
+        return self.data_preprocessor.normalize(frames)
+
+    def _head_rows(
+        self, inputs: Inputs, data_samples: list[ActionDataSample]
+    ) -> AbstractContextManager:
+        length = getattr(self.cls_head, 'num_segments', 1)
+        return FrameRows(inputs, data_samples).sequences(length)
+
+
+class FrameRows:
+    """Which video, crop and frame each row of a batch is, for attention maps.
+
+    Frames lie as (video, crop, window, position), position fastest; the pipeline's
+    ``SampleWindows`` leaves the frame numbers in the metainfo ``frame_indices``
+    (windows, positions).
+
+    Args:
+        inputs: Batch of frames, (N, M, ...) or a list of N tensors (M_i, ...).
+        data_samples: Metainfo of the N videos.
+    """
+
+    def __init__(
+        self, inputs: Inputs, data_samples: list[ActionDataSample] | None
+    ) -> None:
+        self.frames_per_video = [len(video) for video in inputs]
+        self.total = sum(self.frames_per_video)
+        self.data_samples = data_samples
+
+    def _table(self) -> torch.Tensor:
+        """Rows of (sample, crop, frame number), (total, 3)."""
+        table = []
+        for i, num_rows in enumerate(self.frames_per_video):
+            sample = self.data_samples[i] if self.data_samples else None
+            numbers = None if sample is None else sample.get('frame_indices')
+            if numbers is None:
+                numbers = torch.arange(num_rows)
+            numbers = torch.as_tensor(numbers).flatten()
+            crops = num_rows // len(numbers)
+            crop = torch.arange(crops).repeat_interleave(len(numbers))
+            video = torch.full((num_rows,), i)
+            table.append(torch.stack([video, crop, numbers.repeat(crops)], dim=1))
+        return torch.cat(table)
+
+    def frames(self, start: int, stop: int) -> AbstractContextManager:
+        """Context in which a row is one frame, for rows ``start`` to ``stop``."""
+        if not attention_wanted():
+            return nullcontext()
+        rows = self._table()[start:stop]
+        return attention_rows(sample=rows[:, 0], crop=rows[:, 1], frames=rows[:, 2:])
+
+    def sequences(self, length: int) -> AbstractContextManager:
+        """Context in which a row is a sequence of ``length`` frames."""
+        if not attention_wanted() or self.total % length:
+            return nullcontext()
+        rows = self._table().reshape(-1, length, 3)
+        return attention_rows(
+            sample=rows[:, 0, 0], crop=rows[:, 0, 1], frames=rows[:, :, 2]
+        )

@@ -1,0 +1,152 @@
+"""Make any config of ours small enough to train and test a step in about a second."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from mmattn.testing.data import FEATURE_CHANNELS, NUM_CLASSES
+
+CROP = 32
+WINDOW = 3
+
+
+@dataclass
+class Context:
+    """What the rules of one config share.
+
+    Args:
+        data: Folder of :func:`mmattn.testing.make_tiny_data`.
+        channels: Channels that the backbone hands to the head.
+    """
+
+    data: Path
+    channels: int = FEATURE_CHANNELS
+
+
+def shrink(cfg: Config, data: str | Path) -> Config:
+    """Return a copy of a config with width, size, frames, classes and data shrunk.
+
+    Args:
+        cfg: Config of a recognizer.
+        data: Folder made by :func:`mmattn.testing.make_tiny_data`.
+
+    Returns:
+        A config that trains one iteration and tests on the tiny data.
+
+    Raises:
+        ValueError: If the config holds a component of ours, or a backbone or head,
+            that no rule covers.
+    """
+    cfg = copy.deepcopy(cfg)
+    context = Context(Path(data))
+    for part in ('backbone', 'neck', 'cls_head'):
+        if part in cfg.model:
+            _apply(MODEL_RULES, cfg.model[part], context, f'model.{part}')
+    for split in ('train', 'val', 'test'):
+        loader = cfg[f'{split}_dataloader']
+        loader.update(batch_size=2, num_workers=0, persistent_workers=False)
+        dataset = loader.dataset
+        _apply(DATASET_RULES, dataset, context, f'{split}_dataloader.dataset')
+        _shrink_pipeline(dataset.pipeline)
+    for name in ('train_pipeline', 'val_pipeline', 'test_pipeline'):
+        _shrink_pipeline(cfg.get(name, []))
+    _shrink_schedule(cfg)
+    return cfg
+
+
+def _apply(rules: dict[str, Callable], node: Any, context: Context, key: str) -> None:
+    if node['type'] not in rules:
+        raise ValueError(
+            f'{key}: expected a type that mmattn.testing.shrink has a rule for '
+            f'({", ".join(sorted(rules))}), got {node["type"]}'
+        )
+    rules[node['type']](node, context)
+
+
+def _shrink_pipeline(pipeline: list) -> None:
+    for step in pipeline:
+        PIPELINE_RULES.get(step['type'], lambda step: None)(step)
+
+
+def _shrink_schedule(cfg: Config) -> None:
+    if 'max_iters' in cfg.train_cfg:
+        cfg.train_cfg.update(max_iters=2, val_interval=2)
+        cfg.default_hooks.checkpoint.interval = 2
+    else:
+        cfg.train_cfg.update(max_epochs=1, val_interval=1)
+    cfg.default_hooks.logger.interval = 1
+    cfg.visualizer.vis_backends = []
+
+
+def _vgg(node: Any, context: Context) -> None:
+    node.update(base_channels=4, fc_channels=FEATURE_CHANNELS)
+    node.pop('init_cfg', None)
+    context.channels = FEATURE_CHANNELS
+
+
+def _stored_features(node: Any, context: Context) -> None:
+    context.channels = FEATURE_CHANNELS
+
+
+def _temporal_lstm_head(node: Any, context: Context) -> None:
+    node.update(
+        num_classes=NUM_CLASSES,
+        in_channels=context.channels,
+        num_segments=WINDOW,
+        num_steps=4,
+        test_steps=2,
+        hidden_channels=8,
+    )
+
+
+def _tsn_head(node: Any, context: Context) -> None:
+    node.update(num_classes=NUM_CLASSES, in_channels=context.channels)
+
+
+MODEL_RULES: dict[str, Callable[[Any, Context], None]] = {
+    'mmattn.StoredFeatures': _stored_features,
+    'mmattn.TemporalLSTMHead': _temporal_lstm_head,
+    'mmattn.VGG': _vgg,
+    'TSNHead': _tsn_head,
+}
+
+
+def _list_rule(kind: str, prefix: str) -> Callable[[Any, Context], None]:
+    def rule(node: Any, context: Context) -> None:
+        node.ann_file = str(context.data / f'{kind}.txt')
+        node.data_prefix = {prefix: str(context.data / kind)}
+        node.num_classes = NUM_CLASSES
+
+    return rule
+
+
+def _frame_list(node: Any, context: Context) -> None:
+    if node.get('modality') != 'Flow':
+        raise ValueError('dataset: expected modality Flow for jpg frames in shrink')
+    _list_rule('flow', 'img')(node, context)
+
+
+DATASET_RULES: dict[str, Callable[[Any, Context], None]] = {
+    'mmattn.ActionFrameDataset': _frame_list,
+    'mmattn.ActionVideoDataset': _list_rule('videos', 'video'),
+    'mmattn.FeatureDataset': _list_rule('features', 'feature'),
+}
+
+
+def _sample_frames(step: Any) -> None:
+    step['num_clips'] = min(step['num_clips'], 2)
+
+
+PIPELINE_RULES: dict[str, Callable[[Any], None]] = {
+    'CenterCrop': lambda step: step.update(crop_size=CROP),
+    'RandomCrop': lambda step: step.update(size=CROP),
+    'Resize': lambda step: step.update(scale=(-1, CROP + 4)),
+    'SampleFrames': _sample_frames,
+    'TenCrop': lambda step: step.update(crop_size=CROP),
+    'mmattn.FlowTenCrop': lambda step: step.update(crop_size=CROP),
+    'mmattn.SampleWindows': lambda step: step.update(window_frames=WINDOW),
+}

@@ -1,0 +1,146 @@
+"""Attention maps as modules handed them out, with what is known of their rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+import torch
+from torch import Tensor
+
+AXES = {
+    'row': 'first axis of every map: what the module sees as its batch',
+    'step': 'steps of a recurrent model that looks at the same frames again',
+    'scale': 'levels of a feature pyramid',
+    'head': 'attention heads',
+    'query': 'positions that attend, flattened',
+    'key': 'positions that are attended to, where they are no frames or pixels',
+    'channel': 'feature channels',
+    'roi': 'regions of one row, where rows are not regions themselves',
+    'frame': 'frames, or groups of neighboring frames',
+    'y': 'rows of the feature map, top to bottom',
+    'x': 'columns of the feature map, left to right',
+    'cell_y': 'cells into which the height is cut',
+    'cell_x': 'cells into which the width is cut',
+}
+ROW_INFO = ('sample', 'crop', 'window', 'roi')
+
+
+@dataclass(frozen=True, eq=False)
+class AttentionRecord:
+    """The maps that one module handed out in one forward.
+
+    Args:
+        name: Qualified name of the module and name of the map, as in
+            ``'cls_head.frame_weights'``.
+        map: Detached maps.
+        axes: One name of :data:`AXES` per axis of ``map``.
+        sample: Index of the video in the batch, per row; None if unknown.
+        crop: Index of the crop of that video, per row.
+        roi: Index of the region of that video, per row.
+        frames: Numbers of the video frames along the axis ``frame``; without this
+            axis, of the frames that the row was made from.
+        window: Index of the window of that video, per row.
+
+    Shape:
+        - map: :math:`(rows, ...)`
+        - frames: :math:`(rows, T)`
+    """
+
+    name: str
+    map: Tensor
+    axes: tuple[str, ...]
+    sample: tuple[int, ...] | None = None
+    crop: tuple[int, ...] | None = None
+    roi: tuple[int, ...] | None = None
+    frames: Tensor | None = None
+    window: tuple[int, ...] | None = None
+
+    def take(self, rows: Sequence[int]) -> 'AttentionRecord':
+        """Return a record of some of the rows.
+
+        Args:
+            rows: Indices of the rows to keep, in the order wanted.
+        """
+        kept: dict[str, Any] = {
+            key: tuple(getattr(self, key)[row] for row in rows)
+            for key in ROW_INFO
+            if getattr(self, key) is not None
+        }
+        index = torch.tensor(rows, dtype=torch.long)
+        frames = None if self.frames is None else self.frames[index]
+        maps = self.map[index.to(self.map.device)]
+        return replace(self, map=maps, frames=frames, **kept)
+
+
+class AttentionRecords(list[AttentionRecord]):
+    """Records in the order in which they were handed out.
+
+    Example:
+        >>> maps = torch.arange(6.0).view(3, 2)
+        >>> record = AttentionRecord('head.w', maps, ('row', 'frame'), (0, 0, 1))
+        >>> AttentionRecords([record]).by_sample(1)[0].map
+        tensor([[4., 5.]])
+    """
+
+    def by_name(self, pattern: str) -> 'AttentionRecords':
+        """Return the records whose name fits.
+
+        Args:
+            pattern: Shell pattern, as in ``'backbone.*'``.
+        """
+        return AttentionRecords(r for r in self if fnmatchcase(r.name, pattern))
+
+    def by_sample(self, index: int) -> 'AttentionRecords':
+        """Return the rows of one video; records without such rows are left out.
+
+        Args:
+            index: Index of the video in the batch.
+
+        Raises:
+            ValueError: If a record does not know its videos.
+        """
+        found = AttentionRecords()
+        for record in self:
+            if record.sample is None:
+                raise ValueError(
+                    f"expected sample indices in the record '{record.name}', got none: "
+                    'run its module inside attention_rows(sample=...)'
+                )
+            rows = [row for row, sample in enumerate(record.sample) if sample == index]
+            if rows:
+                found.append(record.take(rows))
+        return found
+
+    def merged(self) -> 'AttentionRecords':
+        """Join records of the same name row after row, as after a trunk in chunks.
+
+        Only records that agree in every axis but ``row`` and in what they know of
+        their rows are joined; others of the same name stay apart.
+        """
+        groups: dict[tuple, list[AttentionRecord]] = {}
+        for record in self:
+            groups.setdefault(_kind(record), []).append(record)
+        return AttentionRecords(_join(group) for group in groups.values())
+
+
+def _kind(record: AttentionRecord) -> tuple:
+    known = tuple(getattr(record, key) is not None for key in ROW_INFO)
+    width = None if record.frames is None else record.frames.shape[1]
+    return record.name, record.axes, record.map.shape[1:], known, width
+
+
+def _join(group: list[AttentionRecord]) -> AttentionRecord:
+    first = group[0]
+    joined: dict[str, Any] = {
+        key: tuple(value for record in group for value in getattr(record, key))
+        for key in ROW_INFO
+        if getattr(first, key) is not None
+    }
+    frames = [record.frames for record in group if record.frames is not None]
+    return replace(
+        first,
+        map=torch.cat([record.map for record in group]),
+        frames=torch.cat(frames) if frames else None,
+        **joined,
+    )

@@ -1,0 +1,144 @@
+"""The rows of the papers' tables as data: what to run, and what the paper reports.
+
+Each paper's folder of configs holds a ``rows.yml``.  The tables of the READMEs are
+made from it, and the tests build, train and test every row, shrunk.
+"""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+BEGIN, END = '<!-- rows: begin -->', '<!-- rows: end -->'
+
+
+@dataclass(frozen=True)
+class PaperRow:
+    """One row of a table that is the paper's own model or its own baseline.
+
+    Args:
+        key: Key of the system, such as ``temporal_lstm``.
+        paper: Title and venue.
+        table: Number of the table.
+        row: The row's name in the paper.
+        dataset: Data set of the figure.
+        metric: What the figure measures.
+        figure: The paper's figure, in percent.
+        ours: Our figure in percent, or None until somebody has run the row.
+        configs: Config files to train and test, one per stream.
+        options: ``key=value`` pairs for ``--cfg-options``.
+        weights: Weights of the streams where their scores are fused.
+    """
+
+    key: str
+    paper: str
+    table: str
+    row: str
+    dataset: str
+    metric: str
+    figure: float
+    ours: float | None
+    configs: tuple[str, ...]
+    options: tuple[str, ...] = ()
+    weights: tuple[float, ...] = field(default=())
+
+    @property
+    def commands(self) -> list[str]:
+        """Commands that train and test the row, split 1."""
+        options = f' --cfg-options {" ".join(self.options)}' if self.options else ''
+        commands = []
+        for config in self.configs:
+            stem = Path(config).stem
+            weights = f'work_dirs/{stem}/best.pth'
+            dump = f' --dump {stem}.pkl' if self.weights else ''
+            commands.append(f'mim train mmattn {config}{options}')
+            commands.append(
+                f'mim test mmattn {config} --checkpoint {weights}{dump}{options}'
+            )
+        if self.weights:
+            dumps = ' '.join(f'{Path(config).stem}.pkl' for config in self.configs)
+            weights = ' '.join(f'{weight:g}' for weight in self.weights)
+            commands.append(f'mim run mmattn fuse_scores {dumps} --weights {weights}')
+        return commands
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the row as plain data, with its commands."""
+        return dict(asdict(self), commands=self.commands)
+
+
+def configs_root() -> Path:
+    """Return the folder of our configs, in a checkout or an installed package."""
+    package = Path(__file__).resolve().parent.parent
+    installed = package / '.mim' / 'configs'
+    return installed if installed.is_dir() else package.parent / 'configs'
+
+
+def load_rows(root: Path | None = None) -> list[PaperRow]:
+    """Read every ``rows.yml``.
+
+    Args:
+        root: Folder to search, our configs by default.
+
+    Raises:
+        ValueError: If a file has a key missing or too many, or names a config that
+            does not exist.
+    """
+    rows = []
+    for path in sorted((root or configs_root()).rglob('rows.yml')):
+        content = yaml.safe_load(path.read_text(encoding='utf-8'))
+        shared = {key: content[key] for key in ('key', 'paper', 'metric')}
+        for entry in content['rows']:
+            values = {**shared, **entry}
+            for name in ('configs', 'options', 'weights'):
+                values[name] = tuple(values.get(name, ()))
+            try:
+                row = PaperRow(**values)
+            except TypeError as error:
+                raise ValueError(f'{path}: row {entry.get("row")!r}: {error}') from None
+            for config in row.configs:
+                if not (path.parent / config).is_file():
+                    raise ValueError(
+                        f'{path}: row {row.row!r}: expected a config file beside it, '
+                        f'got {config!r}'
+                    )
+            rows.append(row)
+    return rows
+
+
+def config_path(row: PaperRow, config: str) -> Path:
+    """Return the path of one of a row's configs."""
+    return next(configs_root().rglob(f'{row.key}/{config}'))
+
+
+def markdown_table(rows: list[PaperRow]) -> str:
+    """Return rows as a Markdown table."""
+    lines = [
+        '| table | row | data | paper reports | ours | config | options |',
+        '|---|---|---|---|---|---|---|',
+    ]
+    for row in rows:
+        configs = '<br>'.join(f'[{config}]({config})' for config in row.configs)
+        options = ' '.join(f'`{option}`' for option in row.options)
+        if row.weights:
+            weights = ' '.join(f'{weight:g}' for weight in row.weights)
+            options = f'`fuse_scores --weights {weights}` {options}'.strip()
+        ours = 'not run' if row.ours is None else f'{row.ours:.1f}'
+        lines.append(
+            f'| {row.table} | {row.row} | {row.dataset} | {row.figure:.1f} | {ours} | '
+            f'{configs} | {options} |'
+        )
+    return '\n'.join(lines)
+
+
+def with_table(readme: str, rows: list[PaperRow]) -> str:
+    """Return a README's text with the table between its markers made anew.
+
+    Raises:
+        ValueError: If the markers are missing.
+    """
+    if BEGIN not in readme or END not in readme:
+        raise ValueError(f'expected the markers {BEGIN} and {END} in the README')
+    before, rest = readme.split(BEGIN, 1)
+    after = rest.split(END, 1)[1]
+    return f'{before}{BEGIN}\n{markdown_table(rows)}\n{END}{after}'

@@ -1,0 +1,6 @@
+"""Pictures of what a model attends to."""
+
+from mmattn.visualization.export import load_records, save_records
+from mmattn.visualization.timeline import draw_timeline, save_timeline
+
+__all__ = ['draw_timeline', 'load_records', 'save_records', 'save_timeline']

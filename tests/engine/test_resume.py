@@ -1,0 +1,76 @@
+"""A run that was killed and resumed ends as one that never was."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+
+from mmattn.testing import make_tiny_data, shrink
+from mmattn.utils.paper_rows import configs_root
+
+SCRIPT = Path(__file__).with_name('train_and_die.py')
+FOLDER = configs_root() / 'recognition' / 'temporal_lstm'
+CONVNET = (
+    'temporal_lstm-convnet_in1k-pre-vgg16_8xb32-1x1x1-10kiter_ucf101-split1-rgb.py'
+)
+EPOCHS = 'temporal_lstm_vgg16_8xb4-30x1-20e_ucf101-split1-rgb.py'
+
+
+def write_config(name, folder):
+    data = make_tiny_data(folder / 'data', num_videos=6)
+    cfg = shrink(Config.fromfile(FOLDER / name), data)
+    cfg.train_dataloader.update(num_workers=1, persistent_workers=True)
+    cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+    cfg.default_hooks.checkpoint.save_best = None
+    if 'max_iters' in cfg.train_cfg:
+        cfg.train_cfg.max_iters = 8
+        cfg.default_hooks.checkpoint.interval = 3
+        cfg.param_scheduler[0].milestones = [2, 5]
+        cfg.optim_wrapper.optimizer.lr = 0.05
+    else:
+        cfg.train_cfg.max_epochs = 3
+        cfg.model.freeze_backbone = False
+        cfg.model.cls_head.dropout = 0.5
+    path = folder / 'config.py'
+    cfg.dump(path)
+    return path
+
+
+def train(config, work_dir, processes, *args, die_at=0):
+    command = [sys.executable, '-W', 'ignore']
+    if processes > 1:
+        command += ['-m', 'torch.distributed.run', f'--nproc_per_node={processes}']
+        command += ['--rdzv-backend=c10d', '--rdzv-endpoint=localhost:0']
+    command += [str(SCRIPT), str(config), str(work_dir), str(die_at), *args]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def final_weights(work_dir):
+    path = Path((work_dir / 'last_checkpoint').read_text().strip())
+    return path.name, torch.load(path, weights_only=True)['state_dict']
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('processes', [1, 2])
+@pytest.mark.parametrize('name', [CONVNET, EPOCHS], ids=['iterations', 'epochs'])
+def test_killed_run_resumes_to_the_same_weights(tmp_path, name, processes):
+    config = write_config(name, tmp_path)
+    result = train(config, tmp_path / 'whole', processes)
+    assert result.returncode == 0, result.stderr[-3000:]
+    die_at = 5
+    killed = train(config, tmp_path / 'killed', processes, die_at=die_at)
+    assert killed.returncode in (-signal.SIGKILL, 1), killed.stderr[-3000:]
+    unfinished, _ = final_weights(tmp_path / 'killed')
+    resumed = train(config, tmp_path / 'killed', processes, '--resume')
+    assert resumed.returncode == 0, resumed.stderr[-3000:]
+
+    finished, weights = final_weights(tmp_path / 'whole')
+    again, resumed_weights = final_weights(tmp_path / 'killed')
+    assert unfinished != finished == again
+    assert weights.keys() == resumed_weights.keys()
+    for key, value in weights.items():
+        torch.testing.assert_close(resumed_weights[key], value, rtol=0, atol=0)

@@ -1,0 +1,208 @@
+"""Repairs of the installed stack."""
+
+import importlib.util
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.logging import HistoryBuffer
+from mmengine.runner import Runner
+
+from mmattn import compat
+
+LIGHT = importlib.util.find_spec('mmcv._ext') is None
+
+
+def run_python(code: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, '-W', 'ignore', '-c', code], capture_output=True, text=True
+    )
+
+
+class Malicious:
+    """Executes code when it is unpickled."""
+
+    def __reduce__(self):
+        return eval, ("open('executed', 'w').close()",)
+
+
+class GetattrGadget:
+    """Asks the allowed getattr for something else than a log buffer's method."""
+
+    def __reduce__(self):
+        return getattr, (HistoryBuffer, '__init__')
+
+
+def test_mmaction_models_import_after_mmattn():
+    result = run_python('import mmattn, mmaction.models as m; print(m.DRN.__name__)')
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip() == 'DRN'
+
+
+def test_missing_drn_says_so_on_use():
+    import mmaction.models
+
+    with pytest.raises(ImportError, match='2714'):
+        mmaction.models.DRN()
+
+
+def test_drn_is_left_alone_where_it_exists(tmp_path, monkeypatch):
+    package = tmp_path / 'mmaction'
+    (package / 'models' / 'localizers' / 'drn').mkdir(parents=True)
+    (package / '__init__.py').touch()
+    spec = importlib.util.spec_from_file_location(
+        'mmaction',
+        package / '__init__.py',
+        submodule_search_locations=[str(package)],
+    )
+    monkeypatch.setattr(importlib.util, 'find_spec', lambda name: spec)
+    name = 'mmaction.models.localizers.drn'
+    monkeypatch.delitem(sys.modules, name, raising=False)
+    compat.provide_missing_drn()
+    assert name not in sys.modules
+
+
+def test_mmengine_checkpoint_loads_with_weights_only(tmp_path):
+    buffer = HistoryBuffer([1.0, 3.0], [1, 1])
+    content = dict(
+        message_hub=dict(log_scalars=dict(loss=buffer)),
+        scalar=np.float64(2.5),
+        array=np.arange(3, dtype=np.int64),
+    )
+    torch.save(content, tmp_path / 'a.pth')
+    loaded = torch.load(tmp_path / 'a.pth', weights_only=True)
+    assert loaded['message_hub']['log_scalars']['loss'].statistics('mean') == 2.0
+    assert loaded['scalar'] == 2.5
+    assert loaded['array'].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize('gadget', [Malicious(), GetattrGadget()])
+def test_malicious_checkpoint_is_refused(tmp_path, gadget, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save(dict(state_dict=gadget), 'bad.pth')
+    with pytest.raises(pickle.UnpicklingError):
+        torch.load('bad.pth')
+    assert not (tmp_path / 'executed').exists()
+
+
+def test_repairs_run_twice_without_wrapping_twice():
+    compat.repair_stack()
+    first = Runner.load_checkpoint
+    compat.repair_stack()
+    assert Runner.load_checkpoint is first
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='the repair is for CPUs only')
+def test_ddp_on_cpu_ignores_device_ids(tmp_path):
+    code = """
+import mmattn, torch
+from mmengine.dist import init_dist
+from mmengine.model import MMDistributedDataParallel
+import os
+os.environ.update(RANK='0', LOCAL_RANK='0', WORLD_SIZE='1',
+                  MASTER_ADDR='127.0.0.1', MASTER_PORT='29611')
+init_dist('pytorch', backend='nccl')
+model = MMDistributedDataParallel(module=torch.nn.Linear(2, 2), device_ids=[0])
+print(torch.distributed.get_backend(), model.device_ids)
+torch.distributed.destroy_process_group()
+"""
+    result = run_python(code)
+    assert result.stdout.split() == ['gloo', 'None'], result.stderr
+
+
+def test_configs_are_found_by_package_name():
+    from mmengine.config.utils import MODULE2PACKAGE
+
+    assert MODULE2PACKAGE['mmattn'] == 'mmattn'
+
+
+@pytest.mark.skipif(not LIGHT, reason='mmcv has its operators here')
+def test_light_install_names_detection_packages_in_one_line():
+    with pytest.raises(ImportError, match='Action detection needs') as error:
+        compat.require_detection()
+    message = str(error.value)
+    assert '\n' not in message
+    assert 'mmdet==' in message
+    assert 'mmcv==2.1.0' in message
+
+
+@pytest.mark.det
+@pytest.mark.skipif(LIGHT, reason='light install')
+def test_full_install_passes_the_detection_check():
+    assert compat.require_detection() is None
+
+
+def test_detection_check_names_what_is_missing(monkeypatch):
+    monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None)
+    with pytest.raises(ImportError, match=r"mmdet and mmcv's compiled operators"):
+        compat.require_detection()
+    with pytest.raises(ImportError, match=r'pip install mmcv-lite==2\.1\.0'):
+        compat.require_mmcv()
+
+
+def test_importing_mmattn_imports_no_models():
+    result = run_python(
+        'import sys, mmattn\n'
+        "print([m for m in sys.modules if m.startswith(('mmaction', 'mmdet', 'mmcv'))])"
+    )
+    assert result.stdout.strip() == '[]', result.stderr
+
+
+@pytest.mark.parametrize('scope', ['mmengine', 'mmaction'])
+def test_names_resolve_from_other_scopes(scope):
+    code = f"""
+import mmattn, mmaction.registry
+from mmengine.registry import init_default_scope
+from mmaction.registry import MODELS
+init_default_scope({scope!r})
+print(type(MODELS.build(dict(type='mmattn.StoredFeatures'))).__name__)
+"""
+    result = run_python(code)
+    assert result.stdout.strip() == 'StoredFeatures', result.stderr
+
+
+@pytest.mark.det
+@pytest.mark.skipif(LIGHT, reason='light install')
+def test_names_resolve_inside_mmdet_scope():
+    code = """
+import mmattn
+from mmdet.registry import MODELS
+from mmengine.registry import init_default_scope
+init_default_scope('mmaction')
+with MODELS.switch_scope_and_registry('mmdet') as registry:
+    print(type(registry.build(dict(type='mmattn.StoredFeatures'))).__name__)
+"""
+    result = run_python(code)
+    assert result.stdout.strip() == 'StoredFeatures', result.stderr
+
+
+def test_resume_does_not_run_the_checkpoints_config(tmp_path, monkeypatch):
+    checkpoint = dict(
+        state_dict={}, meta=dict(config="open('executed', 'w')", epoch=1, iter=1)
+    )
+
+    class Host(Runner):
+        def __init__(self):
+            pass
+
+    path = tmp_path / 'a.pth'
+    torch.save(checkpoint, path)
+    runner = Host()
+    runner.call_hook = lambda *args, **kwargs: None
+    runner.model = torch.nn.Identity()
+    runner._log_name = runner.logger_name = 'x'
+    monkeypatch.setattr(
+        Runner, 'logger', property(lambda self: _Silent()), raising=False
+    )
+    loaded = runner.load_checkpoint(str(path))
+    assert 'config' not in loaded['meta']
+    assert isinstance(Config(loaded['meta']).epoch, int)
+
+
+class _Silent:
+    def info(self, *args):
+        """Drop the message."""

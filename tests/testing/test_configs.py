@@ -1,0 +1,76 @@
+"""Every config: its name, and that it builds, trains a step and tests a step."""
+
+import re
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from mmattn.testing import make_tiny_data, shrink, train_and_test
+from mmattn.utils.paper_rows import configs_root
+
+ROOT = configs_root()
+CONFIGS = sorted(
+    path for path in ROOT.rglob('*.py') if '_base_' not in path.relative_to(ROOT).parts
+)
+NAME = re.compile(
+    r'(?P<algorithm>(stbta|pyramid|temporal_lstm|convlstm|slowfast_attn|tsn|i3d)'
+    r'(-[a-z0-9-]+)?)'
+    r'_(?P<backbone>[a-z0-9-]+)'
+    r'_(?P<schedule>\d+xb\d+-[a-z0-9-]+-\d+(e|kiter))'
+    r'_(?P<data>[a-z0-9-]+-(rgb|flow))'
+)
+
+
+@pytest.fixture(scope='session')
+def tiny_data(tmp_path_factory):
+    return make_tiny_data(tmp_path_factory.mktemp('tiny'))
+
+
+def test_there_are_configs():
+    assert len(CONFIGS) >= 16
+
+
+def test_basenames_are_unique():
+    names = [path.name for path in CONFIGS]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
+def test_name_first_line_and_depth(path):
+    assert NAME.fullmatch(path.stem), 'expected algorithm_backbone_schedule_data'
+    assert path.read_text().startswith('# ')
+    assert path.stem.startswith(path.parent.name)
+    assert depth(path) <= 3
+
+
+def depth(path: Path) -> int:
+    text = re.search(r'_base_ = (\[.*?\]|\S+)', path.read_text(), re.S)
+    bases = re.findall(r"'([^']+\.py)'", text[1]) if text else []
+    return 1 + max((depth((path.parent / base).resolve()) for base in bases), default=0)
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
+def test_trains_and_tests_a_step(path, tiny_data, tmp_path):
+    cfg = shrink(Config.fromfile(path), tiny_data)
+    result = train_and_test(cfg, tmp_path)
+    assert 0 < result['loss'] < 100
+    assert 0 <= result['acc/top1'] <= 1
+
+
+@pytest.mark.parametrize('split', ['1', '2', '3'])
+def test_one_option_chooses_the_split(split, monkeypatch):
+    monkeypatch.setenv('MMATTN_SPLIT', split)
+    for path in CONFIGS:
+        if 'split1' in path.stem:
+            text = Config.fromfile(path).pretty_text
+            assert re.search(f'split_?{split}[_/]', text), path
+            others = {'1', '2', '3'} - {split}
+            assert not any(re.search(f'split_?{o}[_/]', text) for o in others), path
+
+
+def test_shrink_says_what_it_has_no_rule_for(tiny_data):
+    cfg = Config.fromfile(CONFIGS[0])
+    cfg.model.cls_head.type = 'mmattn.NewHead'
+    with pytest.raises(ValueError, match=r'model.cls_head.*got mmattn.NewHead'):
+        shrink(cfg, tiny_data)

@@ -1,0 +1,91 @@
+"""List the table rows of the papers: figure reported, config, commands, ours if run.
+
+python tools/paper_rows.py [--key KEY] [--format text|json|markdown]
+python tools/paper_rows.py --check          build, train and test each row, shrunk
+python tools/paper_rows.py --write-readmes  make the tables of the READMEs anew
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from mmengine.config import Config, DictAction
+from tqdm import tqdm
+
+from mmattn.utils.paper_rows import (
+    PaperRow,
+    config_path,
+    configs_root,
+    load_rows,
+    markdown_table,
+    with_table,
+)
+
+
+def check(rows: list[PaperRow]) -> int:
+    """Train and test each distinct config and option set of the rows, shrunk."""
+    from mmattn.testing import make_tiny_data, shrink, train_and_test
+
+    runs = {(row, config) for row in rows for config in row.configs}
+    done: dict[tuple[str, tuple[str, ...]], None] = {}
+    failed = []
+    with tempfile.TemporaryDirectory() as folder:
+        data = make_tiny_data(Path(folder) / 'data')
+        for row, config in tqdm(sorted(runs, key=str), desc='rows'):
+            if (config, row.options) in done:
+                continue
+            done[config, row.options] = None
+            cfg = Config.fromfile(config_path(row, config))
+            pairs = [option.split('=', 1) for option in row.options]
+            cfg.merge_from_dict({k: DictAction._parse_iterable(v) for k, v in pairs})
+            try:
+                train_and_test(shrink(cfg, data), Path(folder) / str(len(done)))
+            except Exception as error:  # reported below; the other rows go on
+                failed.append(f'{config} {" ".join(row.options)}: {error!r}')
+    for line in failed:
+        print(f'failed: {line}', file=sys.stderr)
+    print(f'{len(rows)} rows, {len(done)} distinct runs, {len(failed)} failed')
+    return 1 if failed else 0
+
+
+def main() -> int:
+    """Run the tool."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('--key', help='only the rows of this system')
+    parser.add_argument(
+        '--format', choices=('text', 'json', 'markdown'), default='text'
+    )
+    parser.add_argument('--check', action='store_true')
+    parser.add_argument('--write-readmes', action='store_true')
+    args = parser.parse_args()
+    rows = [row for row in load_rows() if args.key in (None, row.key)]
+    if args.check:
+        return check(rows)
+    if args.write_readmes:
+        for key in sorted({row.key for row in rows}):
+            readme = next(configs_root().rglob(f'{key}/README.md'))
+            own = [row for row in rows if row.key == key]
+            readme.write_text(with_table(readme.read_text(), own), encoding='utf-8')
+            print(f'{readme}: {len(own)} rows')
+    elif args.format == 'json':
+        print(json.dumps([row.as_dict() for row in rows], indent=2))
+    elif args.format == 'markdown':
+        print(markdown_table(rows))
+    else:
+        for row in rows:
+            ours = 'not run' if row.ours is None else f'{row.ours:.1f}'
+            print(
+                f'{row.key} table {row.table}: {row.row}, {row.dataset} '
+                f'({row.metric}): paper {row.figure:.1f}, ours {ours}'
+            )
+            for command in row.commands:
+                print(f'    {command}')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
