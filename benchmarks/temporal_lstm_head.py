@@ -145,6 +145,7 @@ def main() -> int:
         f'{vgg.high * share / vgg.ratio:.3%}; VGG-16 measured on {num_frames} frames'
         f'{"" if args.full else " and scaled linearly"}, {vgg.seconds_b:.2f} s)'
     )
+    passed &= vgg.low * share / vgg.ratio <= 0.01  # bound: 1 %
     return 0 if passed else 1
 
 

@@ -27,6 +27,7 @@ def repair_stack() -> None:
     require_mmcv()
     provide_missing_drn()
     allow_mmengine_checkpoints()
+    load_addresses_safely()
     drop_code_from_checkpoints()
     distribute_without_cuda()
     find_configs_by_package()
@@ -134,6 +135,19 @@ def allow_mmengine_checkpoints() -> None:
     torch.serialization.add_safe_globals(allowed)
 
 
+def load_addresses_safely() -> None:
+    """Let MMEngine unpickle only tensors and plain data from web addresses.
+
+    It downloads through ``torch.hub.load_state_dict_from_url``, whose default still is
+    ``weights_only=False``.
+    """
+    from mmengine.runner import checkpoint
+
+    if isinstance(checkpoint.load_url, functools.partial):
+        return
+    checkpoint.load_url = functools.partial(checkpoint.load_url, weights_only=True)
+
+
 def drop_code_from_checkpoints() -> None:
     """Keep MMEngine from executing the config text stored in a checkpoint.
 
@@ -190,6 +204,31 @@ def distribute_without_cuda() -> None:
         original(self, module, *args, **kwargs)
 
     MMDistributedDataParallel.__init__ = init
+
+
+def score_in_float32() -> None:
+    """Let MMAction2's heads compute accuracies of bfloat16 scores.
+
+    They hand the scores to NumPy, which has no bfloat16.  Called where bfloat16 is
+    switched on, because it imports ``mmaction.models``.
+    """
+    from mmaction.models.heads import BaseHead
+
+    if hasattr(BaseHead.loss_by_feat, '_mmattn_float32'):
+        return
+
+    def in_float32(original: Any) -> Any:
+        @functools.wraps(original)
+        def method(self: Any, cls_scores: Any, *args: Any, **kwargs: Any) -> Any:
+            if getattr(cls_scores, 'dtype', None) == torch.bfloat16:
+                cls_scores = cls_scores.float()
+            return original(self, cls_scores, *args, **kwargs)
+
+        method._mmattn_float32 = True  # type: ignore[attr-defined]
+        return method
+
+    BaseHead.loss_by_feat = in_float32(BaseHead.loss_by_feat)
+    BaseHead.predict_by_feat = in_float32(BaseHead.predict_by_feat)
 
 
 def find_configs_by_package() -> None:

@@ -1,5 +1,6 @@
 """Repairs of the installed stack."""
 
+import ast
 import importlib.util
 import pickle
 import subprocess
@@ -80,11 +81,18 @@ def test_mmengine_checkpoint_loads_with_weights_only(tmp_path):
     assert loaded['array'].tolist() == [0, 1, 2]
 
 
-@pytest.mark.parametrize('gadget', [Malicious(), GetattrGadget()])
-def test_malicious_checkpoint_is_refused(tmp_path, gadget, monkeypatch):
+@pytest.mark.parametrize(
+    'gadget, error, message',
+    [
+        (Malicious(), pickle.UnpicklingError, 'eval'),
+        (GetattrGadget(), TypeError, "got '__init__' of .*: the file is refused"),
+    ],
+    ids=['eval', 'getattr'],
+)
+def test_malicious_checkpoint_is_refused(tmp_path, gadget, error, message, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.save(dict(state_dict=gadget), 'bad.pth')
-    with pytest.raises(pickle.UnpicklingError):
+    with pytest.raises(error, match=message):
         torch.load('bad.pth')
     assert not (tmp_path / 'executed').exists()
 
@@ -149,7 +157,8 @@ def test_importing_mmattn_imports_no_models():
         'import sys, mmattn\n'
         "print([m for m in sys.modules if m.startswith(('mmaction', 'mmdet', 'mmcv'))])"
     )
-    assert result.stdout.strip() == '[]', result.stderr
+    stand_in = 'mmaction.models.localizers.drn'
+    assert set(ast.literal_eval(result.stdout)) <= {stand_in, f'{stand_in}.drn'}
 
 
 @pytest.mark.parametrize('scope', ['mmengine', 'mmaction'])
@@ -206,3 +215,20 @@ def test_resume_does_not_run_the_checkpoints_config(tmp_path, monkeypatch):
 class _Silent:
     def info(self, *args):
         """Drop the message."""
+
+
+def test_addresses_unpickle_no_code(tmp_path, monkeypatch):
+    """A checkpoint served over http goes through the same allow-list."""
+    from mmengine.runner.checkpoint import CheckpointLoader
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(torch.hub, 'download_url_to_file', _copy_malicious)
+    with pytest.raises(pickle.UnpicklingError):
+        CheckpointLoader.load_checkpoint(
+            'http://localhost/model.pth', map_location='cpu'
+        )
+    assert not (tmp_path / 'executed').exists()
+
+
+def _copy_malicious(url, destination, *args, **kwargs):
+    torch.save({'state_dict': Malicious()}, destination)

@@ -11,13 +11,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
 from tqdm import tqdm
 
 from mmattn.utils.paper_rows import (
     PaperRow,
-    config_path,
     configs_root,
+    distinct_runs,
+    load_config,
     load_rows,
     markdown_table,
     with_table,
@@ -28,25 +28,19 @@ def check(rows: list[PaperRow]) -> int:
     """Train and test each distinct config and option set of the rows, shrunk."""
     from mmattn.testing import make_tiny_data, shrink, train_and_test
 
-    runs = {(row, config) for row in rows for config in row.configs}
-    done: dict[tuple[str, tuple[str, ...]], None] = {}
+    runs = distinct_runs(rows)
     failed = []
     with tempfile.TemporaryDirectory() as folder:
         data = make_tiny_data(Path(folder) / 'data')
-        for row, config in tqdm(sorted(runs, key=str), desc='rows'):
-            if (config, row.options) in done:
-                continue
-            done[config, row.options] = None
-            cfg = Config.fromfile(config_path(row, config))
-            pairs = [option.split('=', 1) for option in row.options]
-            cfg.merge_from_dict({k: DictAction._parse_iterable(v) for k, v in pairs})
+        for i, (path, options) in enumerate(tqdm(runs, desc='rows')):
             try:
-                train_and_test(shrink(cfg, data), Path(folder) / str(len(done)))
+                cfg = shrink(load_config(path, options), data)
+                train_and_test(cfg, Path(folder) / str(i))
             except Exception as error:  # reported below; the other rows go on
-                failed.append(f'{config} {" ".join(row.options)}: {error!r}')
+                failed.append(f'{path.name} {" ".join(options)}: {error!r}')
     for line in failed:
         print(f'failed: {line}', file=sys.stderr)
-    print(f'{len(rows)} rows, {len(done)} distinct runs, {len(failed)} failed')
+    print(f'{len(rows)} rows, {len(runs)} distinct runs, {len(failed)} failed')
     return 1 if failed else 0
 
 

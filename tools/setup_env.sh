@@ -57,9 +57,10 @@ build_mmcv() {
     wheels=$cache/$tag
     if ! compgen -G "$wheels/mmcv-$mmcv-*.whl" >/dev/null; then
         mkdir -p "$wheels"
-        # The operators are skipped silently if the build cannot see torch.
+        # The operators are skipped silently if the build cannot see torch, and pip's
+        # own cache may hold a wheel that was built without them or for another torch.
         PATH="$(cd "$venv/bin" && pwd):$PATH" MMCV_WITH_OPS=1 MAX_JOBS=${MAX_JOBS:-$(nproc)} \
-            $pip wheel --no-build-isolation --no-deps -w "$wheels.part" "mmcv==$mmcv"
+            $pip wheel --no-cache-dir --no-build-isolation --no-deps -w "$wheels.part" "mmcv==$mmcv"
         mv "$wheels.part"/mmcv-*.whl "$wheels/"
         rmdir "$wheels.part"
     fi

@@ -12,8 +12,10 @@ from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 from tqdm import tqdm
 
+from mmattn.engine.hooks.checkpoint_guard_hook import require_weights
 from mmattn.utils.attention_maps import capture_attention
 from mmattn.utils.attention_records import AttentionRecord, AttentionRecords
+from mmattn.utils.pretrained import read_weights
 
 
 def load_model(
@@ -25,8 +27,16 @@ def load_model(
         config: Config or its path.
         checkpoint: Weights; None leaves them random.
         device: Device such as ``'cuda:0'``.
+
+    Raises:
+        ValueError: If the checkpoint is that of another model; the host only warns.
     """
-    return init_recognizer(config, checkpoint, device=device)
+    model = init_recognizer(config, None, device=device)
+    if checkpoint is not None:
+        weights = read_weights(str(checkpoint), prefixes=('module.',))
+        require_weights(model, weights, str(checkpoint))
+        model.load_state_dict(weights, strict=False)  # more than needed is no fault
+    return model
 
 
 def attend_to_videos(

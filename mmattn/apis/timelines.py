@@ -38,7 +38,8 @@ def draw_timelines(
         The pictures.
 
     Raises:
-        ValueError: If a video is no file or the model hands out no such record.
+        ValueError: If a video or its ground truth is no file, a class has no name or
+            the model hands out no such record.
     """
     out, pictures = Path(out), []
     for video, sample, records in attend_to_videos(model, videos):
@@ -46,9 +47,7 @@ def draw_timelines(
         if not drawn:
             found = [record.name for record in records]
             raise ValueError(f'expected a record {record_name}, got {found}')
-        truth = None
-        if ground_truth is not None:
-            truth = np.load(Path(ground_truth) / f'{video.stem}.npz')
+        truth = _read_truth(ground_truth, video.stem)
         picture = out / f'{video.stem}.png'
         last_steps = getattr(model.cls_head, 'test_steps', None)
         _draw(picture, video, sample, drawn[0], truth, classes, last_steps)
@@ -63,7 +62,7 @@ def _draw(
     video: Path,
     sample: ActionDataSample,
     record: AttentionRecord,
-    truth: 'np.lib.npyio.NpzFile | None',
+    truth: dict[str, np.ndarray] | None,
     classes: Sequence[str] | None,
     last_steps: int | None,
 ) -> None:
@@ -87,5 +86,21 @@ def _draw(
     )
 
 
+def _read_truth(folder: str | Path | None, stem: str) -> dict[str, np.ndarray] | None:
+    if folder is None:
+        return None
+    path = Path(folder) / f'{stem}.npz'
+    if not path.is_file():
+        raise ValueError(f'ground_truth: expected a file {path}, got none')
+    with np.load(path) as content:
+        return {name: content[name] for name in ('label', 'key')}
+
+
 def _class_name(index: int, classes: Sequence[str] | None) -> str:
-    return f'class {index}' if classes is None else classes[index]
+    if classes is None:
+        return f'class {index}'
+    if index >= len(classes):
+        raise ValueError(
+            f'classes: expected a name for class {index}, got {len(classes)} names'
+        )
+    return classes[index]

@@ -8,7 +8,7 @@ import numpy as np
 NUM_CLASSES = 3
 NUM_FRAMES = (11, 7)  # of the videos, in turn: different numbers of windows
 FEATURE_CHANNELS = 16
-SIZE = (64, 48)  # width, height; decord needs a width of n x 64 at this size
+SIZE = (64, 48)  # width, height
 
 
 def make_tiny_data(root: str | Path, num_videos: int = 4) -> Path:

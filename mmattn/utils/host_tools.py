@@ -17,6 +17,9 @@ from typing import Any
 import torch
 from mmengine.config import Config
 
+from mmattn.compat import require_detection, score_in_float32
+from mmattn.utils.paper_rows import configs_root
+
 SPLIT_VARIABLE = 'MMATTN_SPLIT'
 
 
@@ -68,16 +71,51 @@ def run_host_tool(name: str, adapt: Callable[[Config, bool], None]) -> None:
     merge_args = host.merge_args
 
     def merge(cfg: Config, host_args: argparse.Namespace) -> Config:
-        cfg = merge_args(cfg, host_args)
         if args.split and host_args.work_dir is None and not cfg.get('work_dir'):
             stem = f'{Path(host_args.config).stem}_split{args.split}'
             cfg.work_dir = str(Path('work_dirs') / stem)
+        cfg = merge_args(cfg, host_args)
+        if uses_detection(cfg.get('model', {})):
+            require_detection()
         adapt(cfg, args.bf16)
         return cfg
 
     host.merge_args = merge
     sys.argv[1:] = rest
     host.main()
+
+
+def find_config(name: str | Path) -> Path:
+    """Return the path of a config: itself, or that of ours with this basename.
+
+    ``mim train`` and ``mim test`` find our configs by name, ``mim run`` does not.
+
+    Raises:
+        ValueError: If there is no such file here nor among our configs.
+
+    Example:
+        >>> find_config('default_runtime.py').parent.name
+        '_base_'
+    """
+    if Path(name).is_file():
+        return Path(name)
+    found = sorted(configs_root().rglob(Path(name).name))
+    if len(found) != 1:
+        raise ValueError(
+            f'expected a config file or the name of one of ours, got {str(name)!r}'
+        )
+    return found[0]
+
+
+def uses_detection(node: Any) -> bool:
+    """Say whether a config asks for a component of mmdet anywhere."""
+    if isinstance(node, dict):
+        kind = node.get('type')
+        named = isinstance(kind, str) and kind.startswith('mmdet.')
+        if named or node.get('_scope_') == 'mmdet':
+            return True
+        return any(uses_detection(value) for value in node.values())
+    return isinstance(node, (list, tuple)) and any(uses_detection(x) for x in node)
 
 
 def add_split_option(parser: argparse._ActionsContainer) -> None:
@@ -124,5 +162,6 @@ def train_in_bf16(cfg: Config, bf16: bool) -> None:
 def test_in_bf16(cfg: Config, bf16: bool) -> None:
     """Switch a test config to bfloat16 autocast."""
     if bf16:
+        score_in_float32()
         torch.set_autocast_dtype('cuda', torch.bfloat16)
         cfg.test_cfg.fp16 = True

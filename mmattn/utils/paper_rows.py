@@ -4,11 +4,13 @@ Each paper's folder of configs holds a ``rows.yml``.  The tables of the READMEs 
 made from it, and the tests build, train and test every row, shrunk.
 """
 
-from dataclasses import asdict, dataclass, field
+import argparse
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+from mmengine.config import Config, DictAction
 
 BEGIN, END = '<!-- rows: begin -->', '<!-- rows: end -->'
 
@@ -29,6 +31,7 @@ class PaperRow:
         configs: Config files to train and test, one per stream.
         options: ``key=value`` pairs for ``--cfg-options``.
         weights: Weights of the streams where their scores are fused.
+        prepare: Commands to run before, such as feature extraction.
     """
 
     key: str
@@ -41,20 +44,21 @@ class PaperRow:
     ours: float | None
     configs: tuple[str, ...]
     options: tuple[str, ...] = ()
-    weights: tuple[float, ...] = field(default=())
+    weights: tuple[float, ...] = ()
+    prepare: tuple[str, ...] = ()
 
     @property
     def commands(self) -> list[str]:
-        """Commands that train and test the row, split 1."""
+        """Every command of the row in order, split 1."""
         options = f' --cfg-options {" ".join(self.options)}' if self.options else ''
-        commands = []
+        commands = list(self.prepare)
         for config in self.configs:
             stem = Path(config).stem
-            weights = f'work_dirs/{stem}/best.pth'
+            checkpoint = f'"$(cat work_dirs/{stem}/last_checkpoint)"'
             dump = f' --dump {stem}.pkl' if self.weights else ''
             commands.append(f'mim train mmattn {config}{options}')
             commands.append(
-                f'mim test mmattn {config} --checkpoint {weights}{dump}{options}'
+                f'mim test mmattn {config} --checkpoint {checkpoint}{dump}{options}'
             )
         if self.weights:
             dumps = ' '.join(f'{Path(config).stem}.pkl' for config in self.configs)
@@ -87,10 +91,13 @@ def load_rows(root: Path | None = None) -> list[PaperRow]:
     rows = []
     for path in sorted((root or configs_root()).rglob('rows.yml')):
         content = yaml.safe_load(path.read_text(encoding='utf-8'))
+        for key in ('key', 'paper', 'metric', 'rows'):
+            if key not in content:
+                raise ValueError(f'{path}: expected the key {key!r}, got none')
         shared = {key: content[key] for key in ('key', 'paper', 'metric')}
-        for entry in content['rows']:
+        for entry in content['rows']:  # other keys hold what rows share by anchors
             values = {**shared, **entry}
-            for name in ('configs', 'options', 'weights'):
+            for name in ('configs', 'options', 'weights', 'prepare'):
                 values[name] = tuple(values.get(name, ()))
             try:
                 row = PaperRow(**values)
@@ -104,6 +111,30 @@ def load_rows(root: Path | None = None) -> list[PaperRow]:
                     )
             rows.append(row)
     return rows
+
+
+def distinct_runs(rows: list[PaperRow]) -> list[tuple[Path, tuple[str, ...]]]:
+    """Return every config and option set that rows name, each once, in order."""
+    runs = {
+        (config_path(row, config), row.options): None
+        for row in rows
+        for config in row.configs
+    }
+    return list(runs)
+
+
+def load_config(path: Path, options: tuple[str, ...] = ()) -> Config:
+    """Read a config with the options of a row, as ``--cfg-options`` would.
+
+    Args:
+        path: Config file.
+        options: ``key=value`` pairs.
+    """
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--cfg-options', nargs='*', action=DictAction, default={})
+    cfg = Config.fromfile(path)
+    cfg.merge_from_dict(parser.parse_args(['--cfg-options', *options]).cfg_options)
+    return cfg
 
 
 def config_path(row: PaperRow, config: str) -> Path:
@@ -137,7 +168,7 @@ def with_table(readme: str, rows: list[PaperRow]) -> str:
     Raises:
         ValueError: If the markers are missing.
     """
-    if BEGIN not in readme or END not in readme:
+    if not 0 <= readme.find(BEGIN) < readme.find(END):
         raise ValueError(f'expected the markers {BEGIN} and {END} in the README')
     before, rest = readme.split(BEGIN, 1)
     after = rest.split(END, 1)[1]

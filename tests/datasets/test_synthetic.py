@@ -374,6 +374,7 @@ def test_poses_are_distinct_even_when_mirrored():
         ({'preset': 'motion', 'num_frames': 1}, 'num_frames: expected .*, got 1'),
         ({'size': 64}, r'size: expected two numbers \(width, height\), got 64'),
         ({'size': (64, 65)}, r'size: expected even numbers, got \(64, 65\)'),
+        ({'size': (48, 64)}, r'size: expected a width other than \(48, 72\), got'),
         ({'size': (30, 64)}, 'size: expected an integer of at least 32, got 30'),
         ({'hardness': 1.5}, r'hardness: expected .* \[0, 1\], got 1\.5'),
         ({'hardness': 'high'}, "hardness: expected .*, got 'high'"),

@@ -35,9 +35,10 @@ def write_config(name, folder):
         cfg.train_cfg.max_epochs = 3
         cfg.model.freeze_backbone = False
         cfg.model.cls_head.dropout = 0.5
-    path = folder / 'config.py'
-    cfg.dump(path)
-    return path
+    cfg.dump(folder / 'unseeded.py')  # resumes with the seed in the checkpoint
+    cfg.randomness = dict(seed=7)
+    cfg.dump(folder / 'seeded.py')
+    return folder / 'seeded.py', folder / 'unseeded.py'
 
 
 def train(config, work_dir, processes, *args, die_at=0):
@@ -58,14 +59,14 @@ def final_weights(work_dir):
 @pytest.mark.parametrize('processes', [1, 2])
 @pytest.mark.parametrize('name', [CONVNET, EPOCHS], ids=['iterations', 'epochs'])
 def test_killed_run_resumes_to_the_same_weights(tmp_path, name, processes):
-    config = write_config(name, tmp_path)
+    config, unseeded = write_config(name, tmp_path)
     result = train(config, tmp_path / 'whole', processes)
     assert result.returncode == 0, result.stderr[-3000:]
     die_at = 5
     killed = train(config, tmp_path / 'killed', processes, die_at=die_at)
     assert killed.returncode in (-signal.SIGKILL, 1), killed.stderr[-3000:]
     unfinished, _ = final_weights(tmp_path / 'killed')
-    resumed = train(config, tmp_path / 'killed', processes, '--resume')
+    resumed = train(unseeded, tmp_path / 'killed', processes, '--resume')
     assert resumed.returncode == 0, resumed.stderr[-3000:]
 
     finished, weights = final_weights(tmp_path / 'whole')

@@ -9,7 +9,7 @@ import sys
 from mmengine.config import Config, DictAction
 
 from mmattn.apis.features import LISTS, extract_features
-from mmattn.utils.host_tools import add_split_option, set_split
+from mmattn.utils.host_tools import add_split_option, find_config, set_split
 
 
 def main() -> int:
@@ -25,7 +25,7 @@ def main() -> int:
     add_split_option(parser)
     args = parser.parse_args()
     set_split(args.split)
-    cfg = Config.fromfile(args.config)
+    cfg = Config.fromfile(find_config(args.config))
     if args.cfg_options:
         cfg.merge_from_dict(args.cfg_options)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mmattn.apis.attention import load_model
 from mmattn.apis.timelines import draw_timelines
-from mmattn.utils.host_tools import add_split_option, set_split
+from mmattn.utils.host_tools import add_split_option, find_config, set_split
 
 
 def main() -> int:
@@ -28,7 +28,8 @@ def main() -> int:
     classes = None
     if args.classes:
         classes = Path(args.classes).read_text(encoding='utf-8').splitlines()
-    model = load_model(args.config, args.checkpoint, device=args.device)
+    config = find_config(args.config)
+    model = load_model(config, args.checkpoint, device=args.device)
     pictures = draw_timelines(
         model, args.videos, args.out, classes=classes, ground_truth=args.ground_truth
     )

@@ -9,6 +9,7 @@ from mmattn.datasets.synthetic.motion import MOTIONS
 SPLITS = ('train', 'val', 'test')
 MAX_KEY_FRACTION = 0.2
 MIN_OTHER_CLASSES = 3
+UNREADABLE_WIDTHS = (48, 72)  # decord 0.6 fails on mp4v videos of these widths
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,8 @@ class VideoOptions:
             _check_int('size', side, 32)
             if side % 2:
                 _fail('size', 'even numbers', self.size)
+        if self.size[0] in UNREADABLE_WIDTHS:
+            _fail('size', f'a width other than {UNREADABLE_WIDTHS}', self.size)
         if not isinstance(self.clips_per_class, dict):
             _fail('clips_per_class', 'a dict by split', self.clips_per_class)
         for split, clips in self.clips_per_class.items():

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from mmengine.optim import OptimWrapper
 from torch import nn
 
+from mmattn.compat import score_in_float32
 from mmattn.registry import OPTIM_WRAPPERS
 
 
@@ -17,6 +19,10 @@ class Bf16OptimWrapper(OptimWrapper):
     MMEngine's ``AmpOptimWrapper`` asserts a GPU.  bfloat16 has float32's range, so no
     loss scaling is needed, and current CPUs have matrix units for it.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        score_in_float32()
+        super().__init__(*args, **kwargs)
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:

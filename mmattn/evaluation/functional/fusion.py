@@ -49,13 +49,15 @@ def load_scores(path: str | Path) -> Scores:
     """
     samples = load_pickle(path)
     needed = ('video_id', 'pred_score', 'gt_label')
-    if not isinstance(samples, list) or not samples:
+    is_list = isinstance(samples, list) and len(samples) > 0
+    if not is_list or not all(isinstance(sample, dict) for sample in samples):
         raise ValueError(f'{path}: expected a list of results, got {type(samples)}')
-    for key in needed:
-        if key not in samples[0]:
+    for sample in samples:
+        missing = [key for key in needed if key not in sample]
+        if missing:
             raise ValueError(
-                f'{path}: expected the key {key!r} in each result, got '
-                f'{sorted(samples[0])}; the data sets of mmattn set video_id, and '
+                f'{path}: expected the key {missing[0]!r} in each result, got '
+                f'{sorted(sample)}; the data sets of mmattn set video_id, and '
                 'PackActionInputs keeps it if meta_keys names it'
             )
     return Scores(
@@ -80,8 +82,8 @@ def fuse_scores(streams: Sequence[Scores], weights: Sequence[float]) -> Scores:
         Fused scores in the order of the first stream.
 
     Raises:
-        ValueError: If videos, labels or the number of classes differ, naming the
-            first difference.
+        ValueError: If there are no streams, weights do not fit them, or videos,
+            labels or the number of classes differ, naming the first difference.
 
     Example:
         >>> a = Scores('rgb', ('v',), np.array([[0.9, 0.1]]), np.array([0]))
@@ -89,6 +91,8 @@ def fuse_scores(streams: Sequence[Scores], weights: Sequence[float]) -> Scores:
         >>> fuse_scores([a, b], [1, 2]).scores.round(2).tolist()
         [[0.5, 0.5]]
     """
+    if not streams:
+        raise ValueError('expected at least one stream, got none')
     if len(streams) != len(weights):
         raise ValueError(
             f'weights: expected one per stream ({len(streams)}), got {len(weights)}'

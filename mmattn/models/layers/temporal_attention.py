@@ -8,7 +8,8 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+
+from mmattn.models.layers.deferred_linear import DeferredLinear
 
 QUERIES = ('top', 'bottom', 'concat')
 INIT_STATES = ('zeros', 'mean_mlp')
@@ -106,13 +107,14 @@ class TemporalAttentionLSTM(nn.Module):
         else:
             projected = layers[0].W(frames)  # (B, T, 4H)
             relevance = self.attention.frame_scores(frames)  # (B, T)
-        weights = [layer.stacked_weight() for layer in layers[1:]]
+        products = [DeferredLinear(layers[0].U.weight)]
+        products += [DeferredLinear(layer.stacked_weight()) for layer in layers[1:]]
         outputs, alphas = [], []
         for _ in range(self.num_steps or T):
             if self.attention is not None:
                 alpha = self.attention(relevance, self._query(hidden))
                 inputs = torch.bmm(alpha[:, None], projected)[:, 0]  # W x_t, Eq. (4)
-            hidden, memory = self._step(inputs, hidden, memory, weights)
+            hidden, memory = self._step(inputs, hidden, memory, products)
             outputs.append(hidden[-1])
             alphas.append(alpha)
         return torch.stack(outputs, dim=1), torch.stack(alphas, dim=1)
@@ -138,17 +140,15 @@ class TemporalAttentionLSTM(nn.Module):
         inputs: Tensor,
         hidden: list[Tensor],
         memory: list[Tensor],
-        weights: list[Tensor],
+        products: list[DeferredLinear],
     ) -> tuple[list[Tensor], list[Tensor]]:
         """Eq. (3) in every layer; the first one's input is already projected."""
         layers = cast(list[LSTMLayer], list(self.layers))
-        gates = inputs + layers[0].U(hidden[0])
-        h, c = lstm_cell(gates, memory[0])
+        h, c = lstm_cell(inputs + products[0](hidden[0]), memory[0])
         new_hidden, new_memory = [h], [c]
-        for n, weight in enumerate(weights, start=1):
+        for n in range(1, len(layers)):
             both = torch.cat([self.dropout(h), hidden[n]], dim=1)  # (B, 2H)
-            gates = F.linear(both, weight, layers[n].W.bias)
-            h, c = lstm_cell(gates, memory[n])
+            h, c = lstm_cell(products[n](both) + layers[n].W.bias, memory[n])
             new_hidden.append(h)
             new_memory.append(c)
         return new_hidden, new_memory

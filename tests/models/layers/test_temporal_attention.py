@@ -142,6 +142,8 @@ def test_one_frame_has_all_the_weight():
 @pytest.mark.parametrize('changed', ['attention.w_a', 'layers.0', 'layers.1'])
 def test_only_the_first_step_ignores_the_state(changed):
     layer, v = make(), frames()
+    nn.init.normal_(layer.attention.u_a.weight)  # far from the near-uniform start
+    nn.init.normal_(layer.attention.w_a.weight)
     before = layer(v)[1]
     for weight in layer.get_submodule(changed).parameters():
         nn.init.normal_(weight)

@@ -1,0 +1,97 @@
+"""tools/paper_rows.py."""
+
+import json
+import runpy
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from mmattn.utils import paper_rows
+from mmattn.utils.paper_rows import configs_root, load_rows
+
+TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'paper_rows.py'
+FOLDER = configs_root() / 'recognition' / 'temporal_lstm'
+CONFIG = 'temporal_lstm_vgg16-fc6_1xb64-30x1-50e_ucf101-split1-rgb.py'
+ROW_FILE = f"""
+key: temporal_lstm
+paper: p
+metric: top-1
+rows:
+  - {{table: '1', row: r, dataset: d, figure: 50, ours: null, configs: [{CONFIG}]}}
+"""
+
+
+def run_tool(monkeypatch, *args):
+    monkeypatch.setattr(sys, 'argv', [str(TOOL), *args])
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(str(TOOL), run_name='__main__')
+    return end.value.code
+
+
+def own_rows(monkeypatch, folder, text=ROW_FILE, configs=(CONFIG,)):
+    """Let the tool see a copy of our configs with one row file."""
+    root = folder / 'configs'
+    shutil.copytree(configs_root() / '_base_', root / '_base_')
+    target = root / 'recognition' / 'temporal_lstm'
+    target.mkdir(parents=True)
+    for config in configs:
+        shutil.copy(FOLDER / config, target)
+    (target / 'rows.yml').write_text(text)
+    monkeypatch.setattr(paper_rows, 'configs_root', lambda: root)
+    return target
+
+
+def test_json_is_a_list_of_rows(monkeypatch, capsys):
+    assert run_tool(monkeypatch, '--format', 'json') == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row['row'] for row in rows] == [row.row for row in load_rows()]
+    keys = {'key', 'paper', 'table', 'row', 'dataset', 'metric', 'figure', 'ours'}
+    keys |= {'configs', 'options', 'weights', 'prepare', 'commands'}
+    for row in rows:
+        assert row.keys() == keys
+        assert row['commands'][: len(row['prepare'])] == row['prepare']
+
+
+def test_key_and_text(monkeypatch, capsys):
+    assert run_tool(monkeypatch, '--key', 'temporal_lstm') == 0
+    text = capsys.readouterr().out
+    assert 'two-stream attention, UCF101 (top-1, mean over the 3 splits): ' in text
+    assert 'paper 93.3, ours not run' in text
+    assert '    mim run mmattn fuse_scores ' in text
+    assert run_tool(monkeypatch, '--key', 'none') == 0
+    assert capsys.readouterr().out == ''
+
+
+def test_markdown(monkeypatch, capsys):
+    assert run_tool(monkeypatch, '--format', 'markdown') == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 + len(load_rows())
+
+
+def test_check_runs_the_rows_of_a_key(monkeypatch, tmp_path, capsys):
+    own_rows(monkeypatch, tmp_path)
+    assert run_tool(monkeypatch, '--check', '--key', 'temporal_lstm') == 0
+    assert '1 rows, 1 distinct runs, 0 failed' in capsys.readouterr().out
+
+
+def test_check_names_the_row_that_fails(monkeypatch, tmp_path, capsys):
+    text = ROW_FILE.replace('}\n', ', options: [model.cls_head.nonsense=1]}\n')
+    own_rows(monkeypatch, tmp_path, text)
+    assert run_tool(monkeypatch, '--check') == 1
+    captured = capsys.readouterr()
+    assert '1 rows, 1 distinct runs, 1 failed' in captured.out
+    assert f'failed: {CONFIG} model.cls_head.nonsense=1' in captured.err
+    assert 'nonsense' in captured.err
+
+
+def test_readmes_are_written_once(monkeypatch, tmp_path):
+    folder = own_rows(monkeypatch, tmp_path)
+    readme = folder / 'README.md'
+    readme.write_text(f'# Title\n{paper_rows.BEGIN}\n{paper_rows.END}\n')
+    assert run_tool(monkeypatch, '--write-readmes') == 0
+    first = readme.read_text()
+    assert f'[{CONFIG}]({CONFIG})' in first
+    assert run_tool(monkeypatch, '--write-readmes') == 0
+    assert readme.read_text() == first
