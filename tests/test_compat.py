@@ -115,8 +115,8 @@ os.environ.update(RANK='0', LOCAL_RANK='0', WORLD_SIZE='1',
                   MASTER_ADDR='127.0.0.1', MASTER_PORT='29611')
 init_dist('pytorch', backend='nccl')
 model = MMDistributedDataParallel(module=torch.nn.Linear(2, 2), device_ids=[0])
-print(torch.distributed.get_backend(), model.device_ids)
-torch.distributed.destroy_process_group()
+print(torch.distributed.get_backend(), model.device_ids, flush=True)
+os._exit(0)
 """
     result = run_python(code)
     assert result.stdout.split() == ['gloo', 'None'], result.stderr
