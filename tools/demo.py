@@ -86,6 +86,7 @@ def main() -> int:
     parser.add_argument('--seed', type=int, default=0, help='of data and training')
     parser.add_argument('--json', help='also write the outcome to this file')
     args = parser.parse_args()
+    sys.stdout.reconfigure(line_buffering=True)  # steps show in a log file, too
     start = time.perf_counter()
     data, work = Path('data/synthetic'), Path('work_dirs/demo')
     features = data / 'keyframes_features'
