@@ -1,7 +1,7 @@
 """What all our backbones share: named stages, freezing and pretrained weights."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from mmengine.model import BaseModule, PretrainedInit
@@ -17,7 +17,9 @@ class StagedBackbone(BaseModule):
 
     A subclass builds its modules, implements :meth:`stage_layers`, sets the class
     attribute ``first_conv`` and, where published files name their weights otherwise,
-    overrides :meth:`key_map`; its constructor ends with :meth:`_freeze`.
+    overrides :meth:`key_map`; its constructor ends with :meth:`_freeze`. Where frames
+    can be too small, the class attribute ``windows`` has for a stage the extents and
+    strides, in order, of the windows that must fit into its input's height and width.
 
     Args:
         stage_names: Names of the stages that are built, in forward order.
@@ -25,8 +27,12 @@ class StagedBackbone(BaseModule):
         frozen_stages: Number of stages with weights, counted from the input, that are
             kept in eval mode and without gradients; -1 or 0 for none, 'all' for all.
         norm_eval: Keep batch normalization in eval mode while training.
+        partial_bn: Keep all batch normalizations but the first in eval mode and their
+            scales and shifts fixed, as temporal segment networks do.
         with_cp: Recompute each stage in the backward pass to save memory; batch
             normalization then updates its statistics twice per step.
+        num_segments: Frames of a video, for the host's recognizers, which look it up
+            here when ``test_cfg`` sets ``fcn_test``; it does not change the network.
         init_cfg: As in MMEngine. ``dict(type='Pretrained', checkpoint=...)`` loads
             with :func:`mmattn.utils.pretrained.load_pretrained`.
 
@@ -35,6 +41,7 @@ class StagedBackbone(BaseModule):
     """
 
     first_conv: str
+    windows: Mapping[str, Sequence[tuple[int, int]]] = {}
 
     def __init__(
         self,
@@ -43,7 +50,9 @@ class StagedBackbone(BaseModule):
         *,
         frozen_stages: int | str = -1,
         norm_eval: bool = False,
+        partial_bn: bool = False,
         with_cp: bool = False,
+        num_segments: int | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
@@ -52,7 +61,9 @@ class StagedBackbone(BaseModule):
         self.out = out if isinstance(out, str) else tuple(out)
         self.frozen_stages = frozen_stages
         self.norm_eval = norm_eval
+        self.partial_bn = partial_bn
         self.with_cp = with_cp
+        self.num_segments = num_segments
 
     def stage_layers(self, name: str) -> list[nn.Module]:
         """Modules that the stage ``name`` applies one after the other."""
@@ -66,6 +77,7 @@ class StagedBackbone(BaseModule):
         """Return one map if ``out`` is a name, a tuple if it is a sequence."""
         if isinstance(self.out, str):
             return self.forward_stages(x)
+        self._require_size(self.stage_names, x)
         maps = {}
         for name in self.stage_names:
             x = self._run_stage(name, x)
@@ -83,24 +95,32 @@ class StagedBackbone(BaseModule):
             stop: Stage before which to halt; None to run to the last.
 
         Raises:
-            ValueError: If a name is no stage of this network.
+            ValueError: If a name is no stage of this network, or ``x`` is too small.
         """
         names = self.stage_names
         first = 0 if start is None else self._index('start', start)
         last = len(names) if stop is None else self._index('stop', stop)
+        self._require_size(names[first:last], x)
         for name in names[first:last]:
             x = self._run_stage(name, x)
         return x
+
+    def smallest_input(self, stage_names: Sequence[str]) -> int:
+        """Smallest height and width that consecutive stages can take."""
+        size = 1
+        for name in reversed(stage_names):
+            for extent, stride in reversed(self.windows.get(name, ())):
+                size = (size - 1) * stride + extent
+        return size
 
     def train(self, mode: bool = True) -> nn.Module:
         """Set the mode; frozen stages and, if asked, normalization stay in eval."""
         super().train(mode)
         for layer in self._frozen():
             layer.eval()
-        if self.norm_eval:
-            for module in self.modules():
-                if isinstance(module, _BatchNorm):
-                    module.eval()
+        for norm in self._norms()[0 if self.norm_eval else 1 :]:
+            if self.norm_eval or self.partial_bn:
+                norm.eval()
         return self
 
     def init_weights(self) -> None:
@@ -141,9 +161,27 @@ class StagedBackbone(BaseModule):
             raise ValueError(f'{key}: expected one of {self.stage_names}, got {name!r}')
         return self.stage_names.index(name)
 
+    def _require_size(self, names: Sequence[str], x: Tensor) -> None:
+        least = self.smallest_input(names)
+        height, width = x.shape[-2:]
+        if min(height, width) < least:
+            what = (
+                'frames' if names[0] == self.stage_names[0] else f'input of {names[0]}'
+            )
+            raise ValueError(
+                f'{what}: expected at least {least} x {least} pixels, '
+                f'got {height} x {width}'
+            )
+
     def _freeze(self) -> None:
         for layer in self._frozen():
             layer.requires_grad_(False)
+        if self.partial_bn:
+            for norm in self._norms()[1:]:
+                norm.requires_grad_(False)
+
+    def _norms(self) -> list[_BatchNorm]:
+        return [m for m in self.modules() if isinstance(m, _BatchNorm)]
 
     def _frozen(self) -> list[nn.Module]:
         stages = [self.stage_layers(name) for name in self.stage_names]
@@ -189,3 +227,12 @@ def required_stages(
         raise ValueError(f'out: expected names among {tuple(stage_names)}, got {out!r}')
     last = max(list(stage_names).index(name) for name in outs)
     return tuple(stage_names[: last + 1])
+
+
+def default_init_cfg() -> list[dict]:
+    """Initialization without pretrained weights: He's, and 0.01 for linear layers."""
+    return [
+        {'type': 'Kaiming', 'layer': 'Conv2d'},
+        {'type': 'Constant', 'layer': 'BatchNorm2d', 'val': 1.0},
+        {'type': 'Normal', 'layer': 'Linear', 'std': 0.01},
+    ]

@@ -8,7 +8,11 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from mmattn.models.backbones.base import StagedBackbone, required_stages
+from mmattn.models.backbones.base import (
+    StagedBackbone,
+    default_init_cfg,
+    required_stages,
+)
 from mmattn.registry import MODELS
 
 BLOCK_CONVS = {
@@ -44,7 +48,9 @@ class VGG(StagedBackbone):
         frozen_stages: Number of stages with weights (conv1, ... conv5, fc6, fc7) that
             are frozen; -1 or 0 for none, 'all' for all.
         norm_eval: Keep batch normalization in eval mode while training.
+        partial_bn: Keep all batch normalizations but the first as they are.
         with_cp: Recompute each stage in the backward pass to save memory.
+        num_segments: Frames of a video, where the host's recognizers ask for it.
         init_cfg: As in MMEngine; ``dict(type='Pretrained', checkpoint=...)`` reads
             torchvision's and timm's files. Weights trained on RGB fill a first
             convolution of other ``in_channels`` with their mean.
@@ -66,6 +72,7 @@ class VGG(StagedBackbone):
     """
 
     first_conv = 'features.0.weight'
+    windows = {f'pool{n}': ((2, 2),) for n in BLOCKS}
 
     def __init__(
         self,
@@ -81,7 +88,9 @@ class VGG(StagedBackbone):
         fc_relu: bool = True,
         frozen_stages: int | str = -1,
         norm_eval: bool = False,
+        partial_bn: bool = False,
         with_cp: bool = False,
+        num_segments: int | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         if depth not in BLOCK_CONVS:
@@ -93,7 +102,9 @@ class VGG(StagedBackbone):
             out,
             frozen_stages=frozen_stages,
             norm_eval=norm_eval,
+            partial_bn=partial_bn,
             with_cp=with_cp,
+            num_segments=num_segments,
             init_cfg=default_init_cfg() if init_cfg is None else init_cfg,
         )
         self.in_channels = in_channels
@@ -109,16 +120,6 @@ class VGG(StagedBackbone):
             self.classifier = nn.Sequential()
             self._build_classifier(pooled, fc_channels, dropout, fc_relu)
         self._freeze()
-
-    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
-        """Return the output or outputs named by ``out``."""
-        num_pools = sum(name.startswith('pool') for name in self.stage_names)
-        if min(x.shape[-2:]) < 2**num_pools:
-            raise ValueError(
-                f'frames: expected at least {2**num_pools} x {2**num_pools} pixels, '
-                f'got {x.shape[-2]} x {x.shape[-1]}'
-            )
-        return super().forward(x)
 
     def stage_layers(self, name: str) -> list[nn.Module]:
         """Modules that the stage ``name`` applies one after the other."""
@@ -171,12 +172,3 @@ class VGG(StagedBackbone):
         if 'fc7' in self.stage_names:
             layers += [nn.Dropout(dropout), nn.Linear(width, width), nn.ReLU()]
         self.classifier.extend(layers)
-
-
-def default_init_cfg() -> list[dict]:
-    """Initialization without pretrained weights: He's, and 0.01 for the layers."""
-    return [
-        {'type': 'Kaiming', 'layer': 'Conv2d'},
-        {'type': 'Constant', 'layer': 'BatchNorm2d', 'val': 1.0},
-        {'type': 'Normal', 'layer': 'Linear', 'std': 0.01},
-    ]

@@ -1,5 +1,6 @@
 """Attention cores: plain modules and pure functions."""
 
+from mmattn.models.layers.squeeze_excitation import SqueezeExcitation
 from mmattn.models.layers.temporal_attention import TemporalAttentionLSTM
 
-__all__ = ['TemporalAttentionLSTM']
+__all__ = ['SqueezeExcitation', 'TemporalAttentionLSTM']

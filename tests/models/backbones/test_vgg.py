@@ -209,6 +209,16 @@ def test_norm_eval():
     assert vgg.classifier[2].training
 
 
+def test_partial_bn():
+    vgg = make(batch_norm=True, partial_bn=True).train()
+    first, *others = [m for m in vgg.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    assert first.training
+    assert first.weight.requires_grad
+    assert len(others) == 12
+    assert not any(norm.training or norm.weight.requires_grad for norm in others)
+    assert vgg.features[3].weight.requires_grad
+
+
 def test_recomputing_keeps_the_gradients():
     vgg, x = make(out='fc6'), torch.randn(2, 3, 40, 40)
     grads = []

@@ -1,0 +1,183 @@
+"""BN-Inception: published names and values, sizes, stages and training options."""
+
+import pytest
+import torch
+from mmaction.registry import MODELS as HOST_MODELS
+from reference.bninception import NUM_PARAMETERS, as_tsn, cadene_shapes, features
+from reference.published import doubled, seeded_weights
+from staged_checks import (
+    check_bf16,
+    check_copies,
+    check_features,
+    check_flow_initialization,
+    check_freezing,
+    check_gradients_and_recomputing,
+    check_norm_eval,
+    check_one_graph,
+    check_outputs_are_not_overwritten,
+    check_partial_bn,
+    check_sizes,
+    check_stages_compose,
+    fill,
+)
+from torch.nn import functional as F
+
+from mmattn.models.backbones import BNInception
+from mmattn.models.backbones.bninception import STAGES, HalvingMaxPool
+
+SHORT = 'inception_3c'
+
+
+@pytest.fixture(scope='module')
+def weights():
+    return seeded_weights(cadene_shapes())
+
+
+@pytest.fixture
+def net(weights):
+    return fill(BNInception, weights)
+
+
+@pytest.mark.parametrize('size', [(31, 38), (95, 70), (102, 63)])
+def test_published_values(weights, size):
+    net = fill(BNInception, weights, out=STAGES)
+    x = torch.randn(2, 3, *size, dtype=torch.float64)
+    check_features(net, features(doubled(weights), x), x)
+
+
+def test_parameters_and_shapes():
+    with torch.device('meta'):
+        net = BNInception(out=('inception_3b', 'inception_4c', 'inception_5b'))
+        maps = net(torch.empty(2, 3, 224, 224))
+    assert [x.shape[1:] for x in maps] == [(320, 28, 28), (608, 14, 14), (1024, 7, 7)]
+    assert sum(p.numel() for p in net.parameters()) == NUM_PARAMETERS
+    published = cadene_shapes()
+    total = sum(
+        torch.Size(shape).numel()
+        for name, shape in published.items()
+        if not name.startswith('last_linear')
+        and not name.endswith(('mean', 'var', 'tracked'))
+    )
+    assert total == NUM_PARAMETERS
+
+
+@pytest.mark.parametrize('prefix', ['', 'module.', 'module.base_model.'])
+@pytest.mark.parametrize('layout', ['cadene', 'tsn'])
+def test_files_load_as_they_are(tmp_path, weights, layout, prefix):
+    content = weights if layout == 'cadene' else as_tsn(weights)
+    content = {prefix + name: x for name, x in content.items()}
+    torch.save(content, tmp_path / 'published.pth')
+    config = {'type': 'Pretrained', 'checkpoint': str(tmp_path / 'published.pth')}
+    net = BNInception(out=SHORT, init_cfg=config)
+    net.init_weights()
+    expected = fill(BNInception, weights, out=SHORT).state_dict()
+    for name, value in net.state_dict().items():
+        if not name.endswith('num_batches_tracked'):
+            assert torch.equal(value, expected[name]), name
+
+
+def test_flow_gets_the_mean_of_rgb(tmp_path, weights):
+    net = check_flow_initialization(
+        tmp_path, BNInception, weights, 'conv1_7x7_s2.weight', SHORT
+    )
+    assert torch.equal(net.conv1[0].conv.bias, weights['conv1_7x7_s2.bias'])
+    assert net(torch.randn(1, 10, 32, 32)).shape == (1, 576, 2, 2)
+
+
+@pytest.mark.parametrize('size', [8, 9])
+def test_halving_pool_has_a_window_at_every_second_pixel(size):
+    x = torch.randn(2, 3, size, size + 5)
+    expected = [
+        [x[..., i : i + 3, j : j + 3].amax((2, 3)) for j in range(0, size + 5, 2)]
+        for i in range(0, size, 2)
+    ]
+    got = HalvingMaxPool()(x)
+    assert torch.equal(got, torch.stack([torch.stack(r, -1) for r in expected], -2))
+    if size == 8:
+        even = x[..., :12]
+        published = F.max_pool2d(even, 3, 2, ceil_mode=True)
+        assert torch.equal(HalvingMaxPool()(even), published)
+
+
+@pytest.mark.parametrize('side, last', [(112, 4), (299, 10), (7, 1)])
+def test_sizes_that_the_caffe_network_does_not_take(side, last):
+    with torch.device('meta'):
+        assert BNInception()(torch.empty(1, 3, side, 224)).shape == (1, 1024, last, 7)
+
+
+def test_smallest_frames():
+    check_sizes(BNInception, 7)
+    check_sizes(BNInception, 3, out='conv2')
+
+
+def test_stages_compose(net):
+    check_stages_compose(net, torch.randn(2, 3, 64, 35), STAGES)
+
+
+def test_outputs_are_not_overwritten(weights):
+    net = fill(BNInception, weights, out=STAGES)
+    check_outputs_are_not_overwritten(net, torch.randn(1, 3, 32, 32))
+
+
+def test_gradients_and_recomputing(net):
+    check_gradients_and_recomputing(net, torch.randn(2, 3, 63, 70))
+
+
+def test_frozen_stages():
+    net = BNInception(out=SHORT, frozen_stages=3)
+    check_freezing(net, 'inception_3b.1x1.conv.weight', torch.randn(2, 3, 32, 32))
+
+
+def test_partial_bn():
+    net = BNInception(out=SHORT, partial_bn=True)
+    check_partial_bn(net, torch.randn(2, 3, 32, 32))
+
+
+def test_norm_eval():
+    check_norm_eval(BNInception(out=SHORT, norm_eval=True))
+
+
+def test_copies(net):
+    check_copies(net, torch.randn(1, 3, 32, 32))
+
+
+def test_one_graph(net):
+    check_one_graph(net, torch.randn(1, 3, 35, 32))
+
+
+def test_bf16(net):
+    check_bf16(net, torch.randn(2, 3, 64, 64))
+
+
+def test_builds_in_the_hosts_recognizer():
+    config = {
+        'type': 'Recognizer2D',
+        'backbone': {'type': 'mmattn.BNInception', 'num_segments': 3},
+        'cls_head': {'type': 'TSNHead', 'num_classes': 5, 'in_channels': 1024},
+        'test_cfg': {'fcn_test': True},
+    }
+    recognizer = HOST_MODELS.build(config).eval()
+    maps, options = recognizer.extract_feat(
+        torch.randn(1, 3, 3, 32, 32), test_mode=True
+    )
+    assert options['num_segs'] == 3
+    assert maps.shape == (1, 1024, 3, 1, 1)
+
+
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        ({'out': 'inception_5c'}, "out: expected names among .*, got 'inception_5c'"),
+        ({'frozen_stages': 13}, 'frozen_stages: .* -1 to 12, .* got 13'),
+    ],
+)
+def test_wrong_options(options, message):
+    with pytest.raises(ValueError, match=message):
+        BNInception(**options)
+
+
+def test_wrong_stages_and_small_maps(net):
+    with pytest.raises(ValueError, match=r"start: expected one of .*, got 'conv3'"):
+        net.forward_stages(torch.ones(1, 3, 32, 32), start='conv3')
+    with pytest.raises(ValueError, match='input of pool1: expected at least 4 x 4 pix'):
+        net.forward_stages(torch.ones(1, 64, 3, 8), start='pool1')

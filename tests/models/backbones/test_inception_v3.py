@@ -1,0 +1,164 @@
+"""Inception-v3: published names and values, sizes, stages and training options."""
+
+import pytest
+import torch
+from mmaction.registry import MODELS as HOST_MODELS
+from reference.inception_v3 import NUM_PARAMETERS, features, torchvision_shapes
+from reference.published import doubled, seeded_weights
+from staged_checks import (
+    check_bf16,
+    check_copies,
+    check_features,
+    check_flow_initialization,
+    check_freezing,
+    check_gradients_and_recomputing,
+    check_norm_eval,
+    check_one_graph,
+    check_outputs_are_not_overwritten,
+    check_partial_bn,
+    check_sizes,
+    check_stages_compose,
+    fill,
+)
+
+from mmattn.models.backbones import InceptionV3
+from mmattn.models.backbones.inception_v3 import STAGES
+
+SHORT = 'mixed_5b'
+FIRST = 'Conv2d_1a_3x3.conv.weight'
+
+
+@pytest.fixture(scope='module')
+def weights():
+    return seeded_weights(torchvision_shapes())
+
+
+@pytest.fixture(scope='module')
+def short_weights():
+    return seeded_weights(torchvision_shapes(blocks=('Mixed_5b', 'Mixed_5c')))
+
+
+@pytest.fixture
+def net(weights):
+    return fill(InceptionV3, weights)
+
+
+@pytest.mark.parametrize('size', [(75, 75), (107, 76), (91, 110)])
+def test_published_values(weights, size):
+    net = fill(InceptionV3, weights, out=STAGES)
+    x = torch.randn(2, 3, *size, dtype=torch.float64)
+    check_features(net, features(doubled(weights), x), x)
+
+
+def test_names_are_torchvisions_but_for_the_classifiers():
+    with torch.device('meta'):
+        names = list(InceptionV3().state_dict())
+    published = torchvision_shapes()
+    left_out = [n for n in published if n.startswith(('fc', 'AuxLogits'))]
+    assert len(left_out) == 2 + 14
+    assert sorted(names) == sorted(set(published) - set(left_out))
+
+
+@pytest.mark.parametrize('side, sides', [(224, (25, 12, 5)), (299, (35, 17, 8))])
+def test_parameters_and_shapes(side, sides):
+    with torch.device('meta'):
+        net = InceptionV3(out=('maxpool2', 'mixed_5d', 'mixed_6e', 'mixed_7c'))
+        maps = net(torch.empty(2, 3, side, side))
+    a, b, c = sides
+    expected = [(192, a, a), (288, a, a), (768, b, b), (2048, c, c)]
+    assert [x.shape[1:] for x in maps] == expected
+    assert sum(p.numel() for p in net.parameters()) == NUM_PARAMETERS
+
+
+@pytest.mark.parametrize('prefix', ['', 'module.'])
+@pytest.mark.parametrize('layout', ['torchvision', 'timm'])
+def test_files_load_as_they_are(tmp_path, short_weights, layout, prefix):
+    content = {
+        prefix + name: x
+        for name, x in short_weights.items()
+        if layout == 'torchvision' or not name.startswith('AuxLogits')
+    }
+    torch.save(content, tmp_path / 'published.pth')
+    config = {'type': 'Pretrained', 'checkpoint': str(tmp_path / 'published.pth')}
+    net = InceptionV3(out='mixed_5c', init_cfg=config)
+    net.init_weights()
+    for name, value in net.state_dict().items():
+        assert torch.equal(value, short_weights[name]), name
+
+
+def test_flow_gets_the_mean_of_rgb(tmp_path, short_weights):
+    net = check_flow_initialization(tmp_path, InceptionV3, short_weights, FIRST, SHORT)
+    assert net(torch.randn(1, 10, 27, 43)).shape == (1, 256, 1, 3)
+
+
+def test_smallest_frames():
+    check_sizes(InceptionV3, 75)
+    check_sizes(InceptionV3, 43, out='mixed_6e')
+    check_sizes(InceptionV3, 27, out='mixed_5d')
+
+
+def test_stages_compose(net):
+    check_stages_compose(net, torch.randn(1, 3, 75, 80), STAGES)
+
+
+def test_outputs_are_not_overwritten(weights):
+    net = fill(InceptionV3, weights, out=STAGES)
+    check_outputs_are_not_overwritten(net, torch.randn(1, 3, 75, 75))
+
+
+def test_gradients_and_recomputing(net):
+    check_gradients_and_recomputing(net, torch.randn(1, 3, 107, 107))
+
+
+def test_frozen_stages():
+    net = InceptionV3(out=SHORT, frozen_stages=3)
+    check_freezing(net, 'Conv2d_3b_1x1.conv.weight', torch.randn(2, 3, 43, 43))
+
+
+def test_partial_bn():
+    net = InceptionV3(out=SHORT, partial_bn=True)
+    check_partial_bn(net, torch.randn(2, 3, 43, 43))
+
+
+def test_norm_eval():
+    check_norm_eval(InceptionV3(out=SHORT, norm_eval=True))
+
+
+def test_copies(net):
+    check_copies(net, torch.randn(1, 3, 75, 75))
+
+
+def test_one_graph(net):
+    check_one_graph(net, torch.randn(1, 3, 75, 77))
+
+
+def test_bf16(net):
+    check_bf16(net, torch.randn(2, 3, 91, 75))
+
+
+def test_builds_by_name_and_its_weights_load():
+    config = {'type': 'mmattn.InceptionV3', 'out': SHORT}
+    net, other = HOST_MODELS.build(config).eval(), HOST_MODELS.build(config).eval()
+    net.init_weights()
+    other.load_state_dict(net.state_dict())
+    x = torch.randn(1, 3, 43, 43)
+    assert torch.equal(net(x), other(x))
+
+
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        ({'out': 'Mixed_5b'}, "out: expected names among .*, got 'Mixed_5b'"),
+        ({'frozen_stages': 17}, 'frozen_stages: .* -1 to 16, .* got 17'),
+    ],
+)
+def test_wrong_options(options, message):
+    with pytest.raises(ValueError, match=message):
+        InceptionV3(**options)
+
+
+def test_wrong_stages_and_small_maps(net):
+    with pytest.raises(ValueError, match=r"stop: expected one of .*, got 'mixed_8a'"):
+        net.forward_stages(torch.ones(1, 3, 75, 75), stop='mixed_8a')
+    with pytest.raises(ValueError, match='input of mixed_6a: expected at least 7 x 7'):
+        net.forward_stages(torch.ones(1, 288, 6, 9), start='mixed_6a')

@@ -1,0 +1,220 @@
+"""3D ResNeXt: published names and values, inflation, flow, options."""
+
+import pytest
+import torch
+from mmaction.registry import MODELS as HOST_MODELS
+from mmengine.registry import init_default_scope
+from reference.published import doubled
+from reference.resnext3d import published_shapes, published_weights, resnext3d
+from staged_checks import (
+    check_bf16,
+    check_copies,
+    check_freezing,
+    check_gradients_and_recomputing,
+    check_norm_eval,
+    check_one_graph,
+    check_outputs_are_not_overwritten,
+    check_stages_compose,
+    fill,
+    norms,
+)
+
+from mmattn.models.backbones import ResNeXt3D
+from mmattn.models.backbones.resnext3d import STAGES
+
+SMALL = {'cardinality': 4, 'base_channels': 6}
+PUBLISHED = {'cardinality': 4, 'width': 6}
+
+
+@pytest.fixture(scope='module')
+def weights():
+    return published_weights(depth=50, classes=7, **PUBLISHED)
+
+
+def small(depth=50, **options):
+    """A narrow network with random normalization."""
+    net = ResNeXt3D(depth, **(SMALL | options))
+    for norm in norms(net):
+        torch.nn.init.uniform_(norm.weight, 0.5, 1.5)
+        torch.nn.init.uniform_(norm.bias, -0.5, 0.5)
+        torch.nn.init.uniform_(norm.running_var, 0.5, 1.5)
+    return net
+
+
+def save(tmp_path, content):
+    torch.save(content, tmp_path / 'resnext.pth')
+    return {'type': 'Pretrained', 'checkpoint': str(tmp_path / 'resnext.pth')}
+
+
+@pytest.mark.parametrize(
+    'depth, size',
+    [(50, (16, 48, 41)), (50, (7, 33, 64)), (50, (1, 1, 2)), (101, (8, 31, 35))],
+)
+def test_published_values(depth, size):
+    weights = published_weights(depth=depth, classes=7, **PUBLISHED)
+    net = fill(ResNeXt3D, weights, depth=depth, out=STAGES, **SMALL).double()
+    x = torch.randn(2, 3, *size, dtype=torch.float64)
+    expected = resnext3d(weights, x, depth=depth, cardinality=4)
+    for name, got in zip(STAGES, net(x), strict=True):
+        torch.testing.assert_close(got, expected[name], rtol=1e-9, atol=1e-9)
+    last = expected['layer4']
+    assert last.std() > 0.1
+    features, wanted = net.float()(x.float())[-1].mean((2, 3, 4)), last.mean((2, 3, 4))
+    assert (features - wanted).norm() < 1e-4 * wanted.norm()
+
+
+def test_published_size():
+    """Of the 101 layers: Kinetics-400's 48,340,816 parameters, less the classifier."""
+    with torch.device('meta'):
+        net = ResNeXt3D(out=STAGES)
+        maps = net(torch.empty(1, 3, 64, 112, 112))
+    assert [tuple(x.shape[1:]) for x in maps] == [
+        (64, 32, 28, 28),
+        (256, 32, 28, 28),
+        (512, 16, 14, 14),
+        (1024, 8, 7, 7),
+        (2048, 4, 4, 4),
+    ]
+    assert sum(p.numel() for p in net.parameters()) == 48340816 - 400 * 2049
+    published = published_shapes()
+    kernels = {f'{name}.weight': shape for name, shape in published.items()}
+    assert kernels.pop('fc.weight') == (400, 2048)
+    assert kernels['conv1.weight'] == (64, 3, 7, 7, 7)
+    assert kernels['layer1.0.conv2.weight'] == (128, 4, 3, 3, 3)
+    got = {name: tuple(p.shape) for name, p in net.named_parameters() if p.dim() == 5}
+    assert got == kernels
+
+
+@pytest.mark.parametrize('prefix', ['', 'module.'])
+def test_published_file_loads_as_it_is(tmp_path, weights, prefix):
+    state = {prefix + name: value for name, value in weights.items()}
+    content = {'arch': 'resnext-50', 'state_dict': state}
+    net = ResNeXt3D(50, **SMALL, init_cfg=save(tmp_path, content))
+    net.init_weights()
+    for name, value in net.state_dict().items():
+        if 'num_batches' not in name:
+            assert torch.equal(value, weights[name]), name
+    assert 'layer3.0.downsample.1.running_var' in net.state_dict()
+
+
+def test_file_of_another_depth(tmp_path, weights):
+    net = ResNeXt3D(101, **SMALL, init_cfg=save(tmp_path, weights))
+    with pytest.raises(ValueError, match=r"resnext.pth: .* first \['layer3.6.conv1"):
+        net.init_weights()
+
+
+def test_flow_gets_the_mean_of_rgb(tmp_path, weights):
+    options = dict(in_channels=2, out='stem', init_cfg=save(tmp_path, weights))
+    net = ResNeXt3D(50, **SMALL, **options)
+    net.init_weights()
+    for k in range(2):
+        expected = weights['conv1.weight'].sum(dim=1) / 3
+        torch.testing.assert_close(net.conv1.weight[:, k], expected)
+    assert net(torch.ones(1, 2, 3, 9, 9)).shape == (1, 6, 2, 3, 3)
+
+
+def test_2d_weights_are_inflated(tmp_path):
+    flat = published_weights(depth=50, dims=2, **PUBLISHED)
+    init_cfg = save(tmp_path, flat)
+    net = ResNeXt3D(50, **SMALL, pretrained2d=True, init_cfg=init_cfg)
+    net.init_weights()
+    for name, value in net.state_dict().items():
+        if value.dim() == 5:
+            for t in range(value.shape[2]):
+                assert torch.equal(value[:, :, t], flat[name] / value.shape[2]), name
+        elif 'num_batches' not in name:
+            assert torch.equal(value, flat[name]), name
+    assert net.layer2[1].conv2.weight.shape[2] == 3
+
+
+def test_inflated_network_sees_a_repeated_frame_as_the_2d_network():
+    flat = doubled(published_weights(depth=50, dims=2, **PUBLISHED))
+    options = dict(depth=50, pretrained2d=True, out='layer1', **SMALL)
+    net = fill(ResNeXt3D, flat, **options)
+    frame = torch.randn(1, 3, 33, 38, dtype=torch.float64)
+    clip = frame.unsqueeze(2).expand(-1, -1, 28, -1, -1)
+    got = net(clip)
+    expected = resnext3d(flat, frame, depth=50, cardinality=4)['layer1']
+    assert got.shape[2] == 14
+    for t in (6, 7):  # the 21 frames that they see lie inside the clip
+        torch.testing.assert_close(got[:, :, t], expected, rtol=1e-9, atol=1e-9)
+    assert (got[:, :, 0] - expected).abs().max() > 0.1
+
+
+@pytest.mark.parametrize('depth, blocks', [(50, 16), (101, 33), (152, 50)])
+def test_depths(depth, blocks):
+    with torch.device('meta'):
+        names = small(depth).state_dict()
+    assert sum(name.endswith('conv2.weight') for name in names) == blocks
+
+
+def test_stages_compose():
+    check_stages_compose(small().eval(), torch.randn(2, 3, 5, 33, 40), STAGES)
+
+
+def test_outputs_are_not_overwritten():
+    x = torch.randn(2, 3, 5, 33, 40)
+    check_outputs_are_not_overwritten(small(out=STAGES).eval(), x)
+
+
+def test_only_what_is_needed_is_built():
+    assert list(dict(small(out='layer2').named_children()))[-1] == 'layer2'
+
+
+def test_gradients_and_recomputing():
+    check_gradients_and_recomputing(small().eval(), torch.randn(2, 3, 9, 34, 40))
+
+
+@pytest.mark.parametrize('stages, first_free', [(1, 'layer1.0'), (3, 'layer3.0')])
+def test_frozen_stages(stages, first_free):
+    x = torch.randn(2, 3, 5, 33, 40)
+    check_freezing(small(frozen_stages=stages), f'{first_free}.conv1.weight', x)
+
+
+def test_norm_eval_and_partial_bn():
+    check_norm_eval(small(norm_eval=True))
+    first, *others = norms(small(partial_bn=True).train())
+    assert first.training
+    assert not any(norm.training for norm in others)
+
+
+def test_copies_bf16_and_one_graph():
+    net, x = small().eval(), torch.randn(1, 3, 8, 33, 40)
+    check_copies(net, x)
+    check_bf16(net, x)
+    check_one_graph(small(out='layer1').eval(), x)
+
+
+@pytest.mark.parametrize(
+    'scope', ['mmaction', pytest.param('mmdet', marks=pytest.mark.det)]
+)
+def test_builds_by_name_and_its_weights_load(scope):
+    if scope == 'mmdet':
+        pytest.importorskip('mmdet')
+    init_default_scope(scope)
+    config = {'type': 'mmattn.ResNeXt3D', 'depth': 50, **SMALL}
+    net, other = HOST_MODELS.build(config), HOST_MODELS.build(config)
+    other.load_state_dict(net.state_dict())
+    x = torch.randn(1, 3, 2, 9, 9)
+    assert torch.equal(net.eval()(x), other.eval()(x))
+
+
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        ({'depth': 18}, r'depth: expected one of \[50, 101, 152\], got 18'),
+        ({'out': 'layer5'}, "out: expected names among .*, got 'layer5'"),
+        ({'frozen_stages': 6}, 'frozen_stages: .* -1 to 5, .* got 6'),
+        ({'cardinality': 5}, 'cardinality: expected a divisor of 2 x 6 .*, got 5'),
+        ({'cardinality': 0}, 'cardinality: expected a divisor of 2 x 6 .*, got 0'),
+    ],
+)
+def test_wrong_options(options, message):
+    with pytest.raises(ValueError, match=message):
+        small(**options)
+
+
+@pytest.mark.parametrize('shape', [(2, 3, 9, 9), (2, 2, 4, 9, 9), (2, 3, 4, 9, 0)])
+def test_wrong_clips(shape):
+    with pytest.raises(ValueError, match=r'clips: expected \(N, 3, T, H, W\) .* got'):
+        small(out='stem')(torch.ones(shape))
