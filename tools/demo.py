@@ -19,10 +19,10 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = ROOT / 'configs' / 'recognition' / 'temporal_lstm'
 CONVNET = CONFIGS / 'temporal_lstm-convnet_tiny-vgg16bn_1xb64-1x1x1-20e_trimmed-rgb.py'
-VIDEO = CONFIGS / 'temporal_lstm_tiny-vgg16bn_1xb8-30x1-30e_keyframes-rgb.py'
+VIDEO = CONFIGS / 'temporal_lstm_tiny-vgg16bn_1xb8-30x1-50e_keyframes-rgb.py'
 HEADS = dict(
-    attention='temporal_lstm_tiny-vgg16bn-fc6_1xb32-30x1-30e_keyframes-rgb.py',
-    baseline='temporal_lstm-baseline_tiny-vgg16bn-fc6_1xb32-30x1-30e_keyframes-rgb.py',
+    attention='temporal_lstm_tiny-vgg16bn-fc6_1xb32-30x1-50e_keyframes-rgb.py',
+    baseline='temporal_lstm-baseline_tiny-vgg16bn-fc6_1xb32-30x1-50e_keyframes-rgb.py',
 )
 
 

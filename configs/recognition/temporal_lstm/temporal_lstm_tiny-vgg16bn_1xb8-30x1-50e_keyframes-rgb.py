@@ -1,5 +1,5 @@
 # The demonstration's network from video to scores, to extract features and to draw.
-_base_ = './temporal_lstm_tiny-vgg16bn-fc6_1xb32-30x1-30e_keyframes-rgb.py'
+_base_ = './temporal_lstm_tiny-vgg16bn-fc6_1xb32-30x1-50e_keyframes-rgb.py'
 
 root = 'data/synthetic/keyframes'
 model = dict(
