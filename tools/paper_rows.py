@@ -11,8 +11,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tqdm import tqdm
-
 from mmattn.utils.paper_rows import (
     PaperRow,
     configs_root,
@@ -22,6 +20,7 @@ from mmattn.utils.paper_rows import (
     markdown_table,
     with_table,
 )
+from mmattn.utils.progress import progress_bar
 
 
 def check(rows: list[PaperRow]) -> int:
@@ -32,7 +31,7 @@ def check(rows: list[PaperRow]) -> int:
     failed = []
     with tempfile.TemporaryDirectory() as folder:
         data = make_tiny_data(Path(folder) / 'data')
-        for i, (path, options) in enumerate(tqdm(runs, desc='rows')):
+        for i, (path, options) in enumerate(progress_bar(runs, description='rows')):
             try:
                 cfg = shrink(load_config(path, options), data)
                 train_and_test(cfg, Path(folder) / str(i))

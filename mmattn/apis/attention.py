@@ -10,12 +10,12 @@ from mmaction.apis import init_recognizer
 from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
-from tqdm import tqdm
 
 from mmattn.engine.hooks.checkpoint_guard_hook import require_weights
 from mmattn.utils.attention_maps import capture_attention
 from mmattn.utils.attention_records import AttentionRecord, AttentionRecords
 from mmattn.utils.pretrained import read_weights
+from mmattn.utils.progress import progress_bar
 
 
 def load_model(
@@ -67,7 +67,7 @@ def attend_to_videos(
     pipeline = Compose(model.cfg.test_pipeline)
     items = (pipeline(_video_info(Path(video))) for video in videos)
     results = attend(model, items, names=names)
-    bar = tqdm(results, total=len(videos), desc='videos', disable=not progress)
+    bar = progress_bar(results, total=len(videos), description='videos', shown=progress)
     for video, (sample, records) in zip(videos, bar, strict=True):
         yield Path(video), sample, records
 

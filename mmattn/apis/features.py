@@ -9,10 +9,10 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS, MODELS, init_default_scope
-from tqdm import tqdm
 
 from mmattn.utils.files import replaced_atomically
 from mmattn.utils.pretrained import load_pretrained
+from mmattn.utils.progress import progress_bar
 
 LISTS = dict(train='train_dataloader', val='val_dataloader', test='test_dataloader')
 
@@ -68,7 +68,8 @@ def extract_features(
         dataset_cfg = {**dataset_cfg, 'pipeline': pipeline, 'test_mode': True}
         dataset = DATASETS.build(dataset_cfg)
         done = []
-        bar = tqdm(total=len(dataset), desc=f'{name} features', disable=not progress)
+        text = f'{name} features'
+        bar = progress_bar(total=len(dataset), description=text, shown=progress)
         for info, item in _read(dataset, out, workers):
             bar.update()
             if isinstance(item, Exception):

@@ -12,11 +12,11 @@ from typing import Any
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from mmattn.datasets.synthetic.options import SPLITS, VideoOptions
 from mmattn.datasets.synthetic.presets import render_clip
 from mmattn.datasets.synthetic.scene import Clip
+from mmattn.utils.progress import progress_bar
 
 OUTPUTS = (
     'videos',
@@ -81,9 +81,8 @@ def make_videos(
     labels: dict[tuple[str, int], tuple[int, int]] = {}
     with _mapper(workers) as mapper:
         done = mapper(write, tasks)
-        for task, pair in tqdm(
-            done, total=len(tasks), unit='clip', disable=not progress
-        ):
+        bar = progress_bar(done, total=len(tasks), unit='clip', shown=progress)
+        for task, pair in bar:
             labels[task] = pair
     _write_lists(root, options, labels)
 
