@@ -1,5 +1,6 @@
 """Recognizers."""
 
 from mmattn.models.recognizers.frame_recognizer import FrameRecognizer
+from mmattn.models.recognizers.reduction_recognizer import ReductionRecognizer
 
-__all__ = ['FrameRecognizer']
+__all__ = ['FrameRecognizer', 'ReductionRecognizer']

@@ -163,29 +163,43 @@ class FrameRows:
     Args:
         inputs: Batch of frames, (N, M, ...) or a list of N tensors (M_i, ...).
         data_samples: Metainfo of the N videos.
+        num_frames: Frames of a view as ``SampleFrames`` draws them; their numbers are
+            in the metainfo ``frame_inds``, ``clip_len`` of them for each, or count
+            from 0. None where all frames of a video are numbered through.
     """
 
     def __init__(
-        self, inputs: Inputs, data_samples: list[ActionDataSample] | None
+        self,
+        inputs: Inputs,
+        data_samples: list[ActionDataSample] | None,
+        *,
+        num_frames: int | None = None,
     ) -> None:
         self.frames_per_video = [len(video) for video in inputs]
         self.total = sum(self.frames_per_video)
         self.data_samples = data_samples
+        self.num_frames = num_frames
 
     def _table(self) -> torch.Tensor:
         """Rows of (sample, crop, frame number), (total, 3)."""
         table = []
         for i, num_rows in enumerate(self.frames_per_video):
-            sample = self.data_samples[i] if self.data_samples else None
-            numbers = None if sample is None else sample.get('frame_indices')
-            if numbers is None:
-                numbers = torch.arange(num_rows)
-            numbers = torch.as_tensor(numbers).flatten()
+            numbers = self._numbers(i)
             crops = num_rows // len(numbers)
             crop = torch.arange(crops).repeat_interleave(len(numbers))
             video = torch.full((num_rows,), i)
             table.append(torch.stack([video, crop, numbers.repeat(crops)], dim=1))
         return torch.cat(table)
+
+    def _numbers(self, video: int) -> torch.Tensor:
+        """Frame numbers of the crops of one video, (numbers of a crop)."""
+        sample = self.data_samples[video] if self.data_samples else {}
+        numbers, stride = sample.get('frame_indices'), 1
+        if numbers is None and self.num_frames and sample.get('clip_len'):
+            numbers, stride = sample.get('frame_inds'), sample.get('clip_len', 1)
+        if numbers is None:
+            return torch.arange(self.num_frames or self.frames_per_video[video])
+        return torch.as_tensor(numbers).flatten()[::stride]
 
     def frames(self, start: int, stop: int) -> AbstractContextManager:
         """Context in which a row is one frame, for rows ``start`` to ``stop``."""
@@ -194,11 +208,13 @@ class FrameRows:
         rows = self._table()[start:stop]
         return attention_rows(sample=rows[:, 0], crop=rows[:, 1], frames=rows[:, 2:])
 
-    def sequences(self, length: int) -> AbstractContextManager:
-        """Context in which a row is a sequence of ``length`` frames."""
+    def sequences(
+        self, length: int, start: int = 0, stop: int | None = None
+    ) -> AbstractContextManager:
+        """Context in which a row is a sequence of ``length`` of these frames."""
         if not attention_wanted() or self.total % length:
             return nullcontext()
-        rows = self._table().reshape(-1, length, 3)
+        rows = self._table()[start:stop].reshape(-1, length, 3)
         return attention_rows(
             sample=rows[:, 0, 0], crop=rows[:, 0, 1], frames=rows[:, :, 2]
         )

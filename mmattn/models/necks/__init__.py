@@ -1,0 +1,5 @@
+"""Modules between stages of a backbone, or between backbone and head."""
+
+from mmattn.models.necks.frame_reduction import FrameMean, FrameReduction
+
+__all__ = ['FrameMean', 'FrameReduction']

@@ -1,0 +1,67 @@
+"""Reductions of the maps of several frames to one map."""
+
+from abc import abstractmethod
+
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from mmattn.registry import MODELS
+
+Reduced = tuple[Tensor, dict[str, Tensor]]
+
+
+class FrameReduction(BaseModule):
+    """What :class:`~mmattn.models.ReductionRecognizer` expects of a reduction.
+
+    A subclass implements :meth:`forward` and is registered in
+    ``mmattn.registry.MODELS``. It keeps nothing from one call to the next, sees each
+    view on its own, and works for any number of frames: training and testing may have
+    different ones.
+
+    Example:
+        >>> import torch
+        >>> class FrameMax(FrameReduction):
+        ...     def forward(self, taps, num_frames):
+        ...         maps = taps[-1].unflatten(0, (-1, num_frames))
+        ...         return maps.amax(dim=1), {}
+        >>> low, top = torch.rand(6, 2, 8, 8), torch.rand(6, 5, 4, 4)
+        >>> reduced, losses = FrameMax()((low, top), num_frames=3)
+        >>> reduced.shape
+        torch.Size([2, 5, 4, 4])
+    """
+
+    @abstractmethod
+    def forward(self, taps: tuple[Tensor, ...], num_frames: int) -> Reduced:
+        """Reduce K frames of each of V views (a crop of a video) to one map.
+
+        Args:
+            taps: Maps of the tapped stages in forward order; the reduced map takes the
+                place of the last. The K frames of a view are successive rows.
+            num_frames: Frames K of a view.
+
+        Returns:
+            The reduced maps, and losses by name. Each is a mean over the views, already
+            weighted. Those with ``loss`` in their name are added to the total, others
+            are only logged; those at test are ignored.
+
+        Shape:
+            - taps: (V * K, C_j, H_j, W_j).
+            - Output: (V, C, H, W), as the stage after the last tap takes it.
+        """
+
+
+@MODELS.register_module()
+class FrameMean(FrameReduction):
+    """Average the map of the last tap over the frames, as a baseline without weights.
+
+    Example:
+        >>> import torch
+        >>> maps = torch.tensor([1.0, 3.0, 10.0, 20.0]).view(4, 1, 1, 1)
+        >>> FrameMean()((maps,), num_frames=2)[0].flatten()
+        tensor([ 2., 15.])
+    """
+
+    def forward(self, taps: tuple[Tensor, ...], num_frames: int) -> Reduced:
+        """Reduce (V * K, C, H, W) to (V, C, H, W), without losses."""
+        maps = taps[-1].unflatten(0, (-1, num_frames))  # (V, K, C, H, W)
+        return maps.mean(dim=1), {}
