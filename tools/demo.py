@@ -8,6 +8,7 @@ real data too, and is printed before it runs.
 
 import argparse
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -26,8 +27,11 @@ HEADS = dict(
 )
 
 
-def run(title: str, script: str, *args: object) -> None:
+def run(title: str, script: str, *args: object, threads: int = 1) -> None:
     """Run one of our tools, showing its command; its output goes to a log file.
+
+    Convolutions gain from more ``threads``; the small products of the recurrent part
+    would only wait for each other.
 
     Raises:
         SystemExit: If the command fails, with the end of its output.
@@ -37,18 +41,18 @@ def run(title: str, script: str, *args: object) -> None:
     start = time.perf_counter()
     show = script.endswith(('make_videos.py', 'extract_features.py'))
     output = None if show else subprocess.PIPE
-    process = subprocess.run(
-        command, cwd=Path.cwd(), stdout=output, stderr=output, text=True
-    )
+    env = {**os.environ, 'OMP_NUM_THREADS': str(threads)}
+    process = subprocess.run(command, env=env, stdout=output, stderr=output, text=True)
     if process.returncode:
         tail = '' if show else (process.stdout + process.stderr)[-3000:]
         raise SystemExit(f'{tail}\n{script} failed; the command is printed above')
     print(f'   {time.perf_counter() - start:.0f} s')
 
 
-def train(name: str, config: Path, work_dir: Path, seed: int) -> Path:
+def train(name: str, config: Path, work_dir: Path, seed: int, threads: int = 1) -> Path:
     """Train a config and return its last checkpoint."""
-    run(f'train {name}', 'train.py', config, '--work-dir', work_dir, '--seed', seed)
+    args = (config, '--work-dir', work_dir, '--seed', seed)
+    run(f'train {name}', 'train.py', *args, threads=threads)
     return Path((work_dir / 'last_checkpoint').read_text().strip())
 
 
@@ -92,7 +96,7 @@ def main() -> int:
     features = data / 'keyframes_features'
 
     for preset, clips, num_frames in (
-        ('trimmed', (240, 20, 0), 6),
+        ('trimmed', (320, 20, 0), 6),
         ('keyframes', (60, 0, 20), 30),
     ):
         run(
@@ -101,10 +105,17 @@ def main() -> int:
             *(data / preset, '--preset', preset, '--seed', args.seed, '--overwrite'),
             *('--clips-per-class', *clips, '--num-frames', num_frames),
         )
-    convnet = train('the per-frame ConvNet', CONVNET, work / 'convnet', args.seed)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else 1
+    name = 'the per-frame ConvNet'
+    convnet = train(name, CONVNET, work / 'convnet', args.seed, threads=cores)
     for old in features.glob('**/*.npy'):
         old.unlink()
-    run('store its features', 'data/extract_features.py', VIDEO, convnet, features)
+    run(
+        'store its features',
+        'data/extract_features.py',
+        *(VIDEO, convnet, features),
+        threads=cores,
+    )
     top1, checkpoints = {}, {}
     for name, config in HEADS.items():
         folder = work / name
