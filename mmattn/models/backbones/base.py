@@ -11,19 +11,29 @@ from torch.utils.checkpoint import checkpoint
 
 from mmattn.utils.pretrained import load_pretrained
 
+# Without pretrained weights: He's, and 0.01 for linear layers.
+INIT_CFG = [
+    {'type': 'Kaiming', 'layer': ['Conv2d', 'Conv3d']},
+    {'type': 'Constant', 'layer': ['BatchNorm2d', 'BatchNorm3d'], 'val': 1.0},
+    {'type': 'Normal', 'layer': 'Linear', 'std': 0.01},
+]
+
 
 class StagedBackbone(BaseModule):
     """A chain of named stages.
 
-    A subclass builds its modules, implements :meth:`stage_layers`, sets the class
-    attribute ``first_conv`` and, where published files name their weights otherwise,
-    overrides :meth:`key_map`; its constructor ends with :meth:`_freeze`. Where frames
-    can be too small, the class attribute ``windows`` has for a stage the extents and
-    strides, in order, of the windows that must fit into its input's height and width.
+    A subclass has the table ``stages``, makes the modules of a row of it in
+    :meth:`build_stage`, and sets the class attributes that follow it; where published
+    files name their weights otherwise, it overrides :meth:`key_map`.
 
     Args:
-        stage_names: Names of the stages that are built, in forward order.
-        out: Stage whose output :meth:`forward` returns, or a sequence of stages.
+        in_channels: Channels of a frame, 3 for RGB, 2 for flow and 2L for L stacked
+            flow fields.
+        out: Stage whose output :meth:`forward` returns, or a sequence of stages to
+            return as a tuple; None for the last stage of all. Stages behind the last
+            requested one are not built.
+        base_channels: Width of the first stage, None for the published one; the others
+            keep their ratio to it.
         frozen_stages: Number of stages with weights, counted from the input, that are
             kept in eval mode and without gradients; -1 or 0 for none, 'all' for all.
         norm_eval: Keep batch normalization in eval mode while training.
@@ -34,20 +44,31 @@ class StagedBackbone(BaseModule):
         num_segments: Frames of a video, for the host's recognizers, which look it up
             here when ``test_cfg`` sets ``fcn_test``; it does not change the network.
         init_cfg: As in MMEngine. ``dict(type='Pretrained', checkpoint=...)`` loads
-            with :func:`mmattn.utils.pretrained.load_pretrained`.
+            with :func:`mmattn.utils.pretrained.load_pretrained`; weights trained on
+            RGB fill a first convolution of other ``in_channels`` with their mean.
+            None for He's initialization.
 
     Raises:
-        ValueError: If ``out`` or ``frozen_stages`` does not fit the stages.
+        ValueError: If ``out``, ``base_channels`` or ``frozen_stages`` does not fit the
+            stages.
     """
 
+    # Published channels of each stage's output, in forward order.
+    stages: Mapping[str, int]
+    # What ``base_channels`` must be a multiple of, so that these widths are whole.
+    base_step: int = 1
+    # Name of the weight that sees the frames.
     first_conv: str
+    # Where frames can be too small: the extents and strides, in order, of the windows
+    # that must fit into the height and width of a stage's input.
     windows: Mapping[str, Sequence[tuple[int, int]]] = {}
 
     def __init__(
         self,
-        stage_names: Sequence[str],
-        out: str | Sequence[str],
+        in_channels: int = 3,
+        out: str | Sequence[str] | None = None,
         *,
+        base_channels: int | None = None,
         frozen_stages: int | str = -1,
         norm_eval: bool = False,
         partial_bn: bool = False,
@@ -55,19 +76,43 @@ class StagedBackbone(BaseModule):
         num_segments: int | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
-        super().__init__(init_cfg=init_cfg)
+        super().__init__(init_cfg=INIT_CFG if init_cfg is None else init_cfg)
         self.init_cfg: dict | list[dict] | None
-        self.stage_names = tuple(stage_names)
+        names = tuple(self.stages)
+        out = names[-1] if out is None else out
+        self.stage_names = required_stages(names, out)
         self.out = out if isinstance(out, str) else tuple(out)
+        self.in_channels = in_channels
+        if base_channels is None:
+            base_channels = self.stages[names[0]]
+        self.base_channels = base_channels
         self.frozen_stages = frozen_stages
         self.norm_eval = norm_eval
         self.partial_bn = partial_bn
         self.with_cp = with_cp
         self.num_segments = num_segments
+        self._build()
+        self._freeze()
+
+    def build_stage(self, name: str, channels: int) -> Mapping[str, nn.Module]:
+        """Make the modules that a stage applies one after the other.
+
+        Args:
+            name: Stage to build; those before it exist.
+            channels: Channels of its input.
+
+        Returns:
+            The modules by their names, those inside of a sequence as 'features.3'.
+        """
+        raise NotImplementedError
+
+    def scaled(self, width: int) -> int:
+        """Channels here where the published network has ``width``."""
+        return width * self.base_channels // next(iter(self.stages.values()))
 
     def stage_layers(self, name: str) -> list[nn.Module]:
         """Modules that the stage ``name`` applies one after the other."""
-        raise NotImplementedError
+        return [self.get_submodule(path) for path in self._paths[name]]
 
     def key_map(self, name: str, tensor: Tensor) -> tuple[str, Tensor] | None:
         """Name and tensor of a published file as this class has them."""
@@ -139,6 +184,24 @@ class StagedBackbone(BaseModule):
         for cfg in pretrained:
             cfg.pop('type')
             self._load(PretrainedInit(**cfg))
+
+    def _build(self) -> None:
+        if self.base_channels < 1 or self.base_channels % self.base_step:
+            raise ValueError(
+                f'base_channels: expected a positive multiple of {self.base_step}, '
+                f'got {self.base_channels}'
+            )
+        self._paths: dict[str, tuple[str, ...]] = {}
+        channels = self.in_channels
+        for name in self.stage_names:
+            modules = self.build_stage(name, channels)
+            for path, module in modules.items():
+                parent, _, child = path.rpartition('.')
+                if parent and not hasattr(self, parent):
+                    self.add_module(parent, nn.Sequential())
+                self.get_submodule(parent).add_module(child, module)
+            self._paths[name] = tuple(modules)
+            channels = self.scaled(self.stages[name])
 
     def _load(self, source: PretrainedInit) -> None:
         options = {} if source.prefix is None else {'prefixes': (source.prefix,)}
@@ -227,12 +290,3 @@ def required_stages(
         raise ValueError(f'out: expected names among {tuple(stage_names)}, got {out!r}')
     last = max(list(stage_names).index(name) for name in outs)
     return tuple(stage_names[: last + 1])
-
-
-def default_init_cfg() -> list[dict]:
-    """Initialization without pretrained weights: He's, and 0.01 for linear layers."""
-    return [
-        {'type': 'Kaiming', 'layer': 'Conv2d'},
-        {'type': 'Constant', 'layer': 'BatchNorm2d', 'val': 1.0},
-        {'type': 'Normal', 'layer': 'Linear', 'std': 0.01},
-    ]

@@ -7,16 +7,12 @@ weights temporal segment networks start from.
 
 import re
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmattn.models.backbones.base import (
-    StagedBackbone,
-    default_init_cfg,
-    required_stages,
-)
+from mmattn.models.backbones.base import StagedBackbone
 from mmattn.models.layers.conv_bn import Branches, conv_bn_relu
 from mmattn.registry import MODELS
 
@@ -34,7 +30,6 @@ BLOCKS = {
     'inception_5a': (352, 192, 320, 160, 224, 128),
     'inception_5b': (352, 192, 320, 192, 224, 128),
 }
-STAGES = ('conv1', 'pool1', 'conv2', 'pool2', *BLOCKS)
 PUBLISHED_NAME = re.compile(r'(conv\d|inception_\d\w)_(.+?)(_bn)?\.(\w+)')
 
 
@@ -44,25 +39,15 @@ class BNInception(StagedBackbone):
 
     Stages: ``conv1``, ``pool1``, ``conv2``, ``pool2``, ``inception_3a`` to
     ``inception_3c``, ``inception_4a`` to ``inception_4e``, ``inception_5a`` and
-    ``inception_5b``; those behind the last requested one are not built.
+    ``inception_5b``. Takes the arguments of
+    :class:`~mmattn.models.backbones.base.StagedBackbone`; ``base_channels`` is 64 and
+    may be any even number. Pretrained weights are read from Cadene's files and those of
+    temporal segment networks.
 
     Differs from the Caffe network in: where a map of odd height or width is halved
     (inception_3c, inception_4e), the max pool has one more window at the border, as the
     convolutions beside it have. The Caffe network does not take such frames, among them
     those of 112 or 299 pixels.
-
-    Args:
-        in_channels: Channels of a frame, 3 for RGB and 2L for L stacked flow fields.
-        out: Stage to return, or a sequence of stages to return as a tuple.
-        frozen_stages: Number of stages with weights that are frozen; -1 or 0 for none,
-            'all' for all.
-        norm_eval: Keep batch normalization in eval mode while training.
-        partial_bn: Keep all batch normalizations but the first as they are.
-        with_cp: Recompute each stage in the backward pass to save memory.
-        num_segments: Frames of a video, where the host's recognizers ask for it.
-        init_cfg: As in MMEngine; ``dict(type='Pretrained', checkpoint=...)`` reads
-            Cadene's files and those of temporal segment networks. Weights trained on
-            RGB fill a first convolution of other ``in_channels`` with their mean.
 
     Shape:
         - Input: (N, in_channels, H, W).
@@ -79,6 +64,23 @@ class BNInception(StagedBackbone):
         [(1, 320, 8, 12), (1, 1024, 2, 3)]
     """
 
+    stages = {
+        'conv1': 64,
+        'pool1': 64,
+        'conv2': 192,
+        'pool2': 192,
+        'inception_3a': 256,
+        'inception_3b': 320,
+        'inception_3c': 576,
+        'inception_4a': 576,
+        'inception_4b': 576,
+        'inception_4c': 608,
+        'inception_4d': 608,
+        'inception_4e': 1056,
+        'inception_5a': 1024,
+        'inception_5b': 1024,
+    }
+    base_step = 2
     first_conv = 'conv1.7x7_s2.conv.weight'
     windows = {
         'conv1': ((1, 2),),
@@ -88,41 +90,20 @@ class BNInception(StagedBackbone):
         'inception_4e': ((1, 2),),
     }
 
-    def __init__(
-        self,
-        in_channels: int = 3,
-        out: str | Sequence[str] = 'inception_5b',
-        *,
-        frozen_stages: int | str = -1,
-        norm_eval: bool = False,
-        partial_bn: bool = False,
-        with_cp: bool = False,
-        num_segments: int | None = None,
-        init_cfg: dict | list[dict] | None = None,
-    ) -> None:
-        super().__init__(
-            required_stages(STAGES, out),
-            out,
-            frozen_stages=frozen_stages,
-            norm_eval=norm_eval,
-            partial_bn=partial_bn,
-            with_cp=with_cp,
-            num_segments=num_segments,
-            init_cfg=default_init_cfg() if init_cfg is None else init_cfg,
-        )
-        self.in_channels = in_channels
-        channels = 192
-        for name in self.stage_names:
-            if name in BLOCKS:
-                block, channels = _block(channels, *BLOCKS[name], name=name)
-                self.add_module(name, block)
-            else:
-                self.add_module(name, _stem(name, in_channels))
-        self._freeze()
-
-    def stage_layers(self, name: str) -> list[nn.Module]:
-        """Modules that the stage ``name`` applies one after the other."""
-        return [getattr(self, name)]
+    def build_stage(self, name: str, channels: int) -> Mapping[str, nn.Module]:
+        """Make the modules that a stage applies one after the other."""
+        if name in BLOCKS:
+            widths = [self.scaled(width) for width in BLOCKS[name]]
+            return {name: _block(channels, *widths, max_pool=name == 'inception_5b')}
+        if name in ('pool1', 'pool2'):
+            return {name: nn.MaxPool2d(3, stride=2, ceil_mode=True)}
+        if name == 'conv1':
+            convs = _conv('7x7_s2', channels, self.scaled(64), kernel=7, stride=2)
+        else:
+            reduced, width = self.scaled(64), self.scaled(192)
+            convs = _conv('3x3_reduce', channels, reduced)
+            convs |= _conv('3x3', reduced, width, kernel=3)
+        return {name: nn.Sequential(OrderedDict(convs))}
 
     def key_map(self, name: str, tensor: Tensor) -> tuple[str, Tensor] | None:
         """Read the flat names of Caffe, and its normalization of shape (1, C)."""
@@ -158,16 +139,6 @@ class HalvingMaxPool(nn.Module):
         return F.max_pool2d(x, 3, stride=2, ceil_mode=True)
 
 
-def _stem(name: str, in_channels: int) -> nn.Module:
-    if name == 'conv1':
-        conv = _conv('7x7_s2', in_channels, 64, kernel=7, stride=2)
-        return nn.Sequential(OrderedDict(conv))
-    if name == 'conv2':
-        convs = _conv('3x3_reduce', 64, 64) | _conv('3x3', 64, 192, kernel=3)
-        return nn.Sequential(OrderedDict(convs))
-    return nn.MaxPool2d(3, stride=2, ceil_mode=True)
-
-
 def _block(
     channels: int,
     one: int,
@@ -177,8 +148,8 @@ def _block(
     double: int,
     projected: int,
     *,
-    name: str,
-) -> tuple[Branches, int]:
+    max_pool: bool,
+) -> Branches:
     stride = 1 if one else 2
     branches = [
         [
@@ -193,12 +164,12 @@ def _block(
     ]
     if stride == 2:
         pooled: list[dict[str, nn.Module]] = [{'pool': HalvingMaxPool()}]
-        return Branches([*branches, pooled]), three + double + channels
-    kind = nn.MaxPool2d if name == 'inception_5b' else nn.AvgPool2d
+        return Branches([*branches, pooled])
+    kind = nn.MaxPool2d if max_pool else nn.AvgPool2d
     pool = kind(3, stride=1, padding=1)
     branches.insert(0, [_conv('1x1', channels, one)])
     branches.append([{'pool': pool}, _conv('pool_proj', channels, projected)])
-    return Branches(branches), one + three + double + projected
+    return Branches(branches)
 
 
 def _conv(

@@ -6,21 +6,20 @@ dataset, figure 3. The weight names are those of the published PyTorch weights
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from mmattn.models.backbones.base import StagedBackbone, required_stages
+from mmattn.models.backbones.base3d import StagedBackbone3d
 from mmattn.models.layers.same_padding import SameConv3d, SameMaxPool3d
 from mmattn.registry import MODELS
-from mmattn.utils.inflate import inflate_like
 
-# Output channels, kernel, stride.
+# Kernel, stride.
 CONVS = {
-    'Conv3d_1a_7x7': (64, (7, 7, 7), (2, 2, 2)),
-    'Conv3d_2b_1x1': (64, (1, 1, 1), (1, 1, 1)),
-    'Conv3d_2c_3x3': (192, (3, 3, 3), (1, 1, 1)),
+    'Conv3d_1a_7x7': ((7, 7, 7), (2, 2, 2)),
+    'Conv3d_2b_1x1': ((1, 1, 1), (1, 1, 1)),
+    'Conv3d_2c_3x3': ((3, 3, 3), (1, 1, 1)),
 }
 # Kernel, stride.
 POOLS = {
@@ -41,24 +40,6 @@ MIXES = {
     'Mixed_5b': (256, 160, 320, 32, 128, 128),
     'Mixed_5c': (384, 192, 384, 48, 128, 128),
 }
-STAGES = (
-    'Conv3d_1a_7x7',
-    'MaxPool3d_2a_3x3',
-    'Conv3d_2b_1x1',
-    'Conv3d_2c_3x3',
-    'MaxPool3d_3a_3x3',
-    'Mixed_3b',
-    'Mixed_3c',
-    'MaxPool3d_4a_3x3',
-    'Mixed_4b',
-    'Mixed_4c',
-    'Mixed_4d',
-    'Mixed_4e',
-    'Mixed_4f',
-    'MaxPool3d_5a_2x2',
-    'Mixed_5b',
-    'Mixed_5c',
-)
 # torchvision's GoogLeNet, the 2D network with batch normalization.
 GOOGLENET_STAGES = {
     'conv1': 'Conv3d_1a_7x7',
@@ -86,29 +67,16 @@ GOOGLENET_NAME = re.compile(r'(\w+?)(?:\.(branch\d(?:\.\d)?))?\.(conv|bn)\.(\w+)
 
 
 @MODELS.register_module()
-class InceptionI3D(StagedBackbone):
+class InceptionI3D(StagedBackbone3d):
     """Three convolutions and nine inception modules, all of them 3D.
 
     Stages: ``Conv3d_1a_7x7``, ``MaxPool3d_2a_3x3``, ``Conv3d_2b_1x1``,
     ``Conv3d_2c_3x3``, ``MaxPool3d_3a_3x3``, ``Mixed_3b``, ``Mixed_3c``,
     ``MaxPool3d_4a_3x3``, ``Mixed_4b`` ... ``Mixed_4f``, ``MaxPool3d_5a_2x2``,
-    ``Mixed_5b``, ``Mixed_5c``; those behind the last requested one are not built.
-    Clips may have any size.
-
-    Args:
-        in_channels: Channels of a frame, 3 for RGB and 2 for flow.
-        base_channels: Width of the first stage; the others keep their ratio to it.
-        out: Stage to return, or a sequence of stages to return as a tuple.
-        frozen_stages: Number of stages with weights (12 in the whole network) that
-            are frozen; -1 or 0 for none, 'all' for all.
-        norm_eval: Keep batch normalization in eval mode while training.
-        partial_bn: Keep all batch normalizations but the first as they are.
-        with_cp: Recompute each stage in the backward pass to save memory.
-        pretrained2d: Whether the checkpoint of ``init_cfg`` holds a 2D network, whose
-            kernels are inflated: torchvision's GoogLeNet, or the names of this class.
-        init_cfg: As in MMEngine; ``dict(type='Pretrained', checkpoint=...)`` reads
-            the published files. Weights trained on RGB fill a first convolution of
-            other ``in_channels`` with their mean.
+    ``Mixed_5b``, ``Mixed_5c``. Clips may have any size. Takes the arguments of
+    :class:`~mmattn.models.backbones.base3d.StagedBackbone3d`; ``base_channels`` is 64
+    and may be any multiple of 4. ``pretrained2d`` reads torchvision's GoogLeNet, or 2D
+    weights under the names of this class.
 
     Shape:
         - Input: (N, in_channels, T, H, W).
@@ -123,71 +91,46 @@ class InceptionI3D(StagedBackbone):
         torch.Size([2, 128, 2, 2, 2])
     """
 
+    stages = {
+        'Conv3d_1a_7x7': 64,
+        'MaxPool3d_2a_3x3': 64,
+        'Conv3d_2b_1x1': 64,
+        'Conv3d_2c_3x3': 192,
+        'MaxPool3d_3a_3x3': 192,
+        'Mixed_3b': 256,
+        'Mixed_3c': 480,
+        'MaxPool3d_4a_3x3': 480,
+        'Mixed_4b': 512,
+        'Mixed_4c': 512,
+        'Mixed_4d': 512,
+        'Mixed_4e': 528,
+        'Mixed_4f': 832,
+        'MaxPool3d_5a_2x2': 832,
+        'Mixed_5b': 832,
+        'Mixed_5c': 1024,
+    }
+    base_step = 4
     first_conv = 'Conv3d_1a_7x7.conv3d.weight'
 
-    def __init__(
-        self,
-        in_channels: int = 3,
-        *,
-        base_channels: int = 64,
-        out: str | Sequence[str] = 'Mixed_5c',
-        frozen_stages: int | str = -1,
-        norm_eval: bool = False,
-        partial_bn: bool = False,
-        with_cp: bool = False,
-        pretrained2d: bool = False,
-        init_cfg: dict | list[dict] | None = None,
-    ) -> None:
-        super().__init__(
-            required_stages(STAGES, out),
-            out,
-            frozen_stages=frozen_stages,
-            norm_eval=norm_eval,
-            partial_bn=partial_bn,
-            with_cp=with_cp,
-            init_cfg=default_init_cfg() if init_cfg is None else init_cfg,
-        )
-        if base_channels < 4:
-            raise ValueError(f'base_channels: expected at least 4, got {base_channels}')
-        self.in_channels = in_channels
-        self.pretrained2d = pretrained2d
-        channels = in_channels
-        for name in self.stage_names:
-            if name in POOLS:
-                self.add_module(name, SameMaxPool3d(*POOLS[name]))
-            elif name in CONVS:
-                width, kernel, stride = CONVS[name]
-                width = width * base_channels // 64
-                self.add_module(name, ConvUnit3d(channels, width, kernel, stride))
-                channels = width
-            else:
-                widths = [width * base_channels // 64 for width in MIXES[name]]
-                block = InceptionBlock3d(channels, widths)
-                self.add_module(name, block)
-                channels = block.out_channels
-        self._freeze()
+    def build_stage(self, name: str, channels: int) -> Mapping[str, nn.Module]:
+        """Make the modules that a stage applies one after the other."""
+        if name in POOLS:
+            return {name: SameMaxPool3d(*POOLS[name])}
+        if name in CONVS:
+            width = self.scaled(self.stages[name])
+            return {name: ConvUnit3d(channels, width, *CONVS[name])}
+        widths = [self.scaled(width) for width in MIXES[name]]
+        return {name: InceptionBlock3d(channels, widths)}
 
-    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
-        """Return the output or outputs named by ``out``."""
-        check_clips(x, self.in_channels)
-        return super().forward(x)
-
-    def stage_layers(self, name: str) -> list[nn.Module]:
-        """Modules that the stage ``name`` applies one after the other."""
-        return [self.get_submodule(name)]
-
-    def key_map(self, name: str, tensor: Tensor) -> tuple[str, Tensor] | None:
-        """Rename and inflate GoogLeNet's weights if ``pretrained2d``."""
-        if not self.pretrained2d:
-            return name, tensor
+    def name_in_3d(self, name: str) -> str:
+        """Name here of a tensor of torchvision's GoogLeNet."""
         parts = GOOGLENET_NAME.fullmatch(name)
-        if parts and parts[1] in GOOGLENET_STAGES:
-            stage, branch, layer, value = parts.groups()
-            unit = f'.{GOOGLENET_BRANCHES[branch]}' if branch else ''
-            layer = 'conv3d' if layer == 'conv' else layer
-            name = f'{GOOGLENET_STAGES[stage]}{unit}.{layer}.{value}'
-        target = self.state_dict().get(name)
-        return name, tensor if target is None else inflate_like(tensor, target)
+        if parts is None or parts[1] not in GOOGLENET_STAGES:
+            return name
+        stage, branch, layer, value = parts.groups()
+        unit = f'.{GOOGLENET_BRANCHES[branch]}' if branch else ''
+        layer = 'conv3d' if layer == 'conv' else layer
+        return f'{GOOGLENET_STAGES[stage]}{unit}.{layer}.{value}'
 
 
 class ConvUnit3d(nn.Module):
@@ -230,7 +173,6 @@ class InceptionBlock3d(nn.Module):
     def __init__(self, in_channels: int, widths: Sequence[int]) -> None:
         super().__init__()
         b0, b1a, b1b, b2a, b2b, b3b = widths
-        self.out_channels = b0 + b1b + b2b + b3b
         self.b0 = ConvUnit3d(in_channels, b0)
         self.b1a = ConvUnit3d(in_channels, b1a)
         self.b1b = ConvUnit3d(b1a, b1b, (3, 3, 3))
@@ -248,29 +190,3 @@ class InceptionBlock3d(nn.Module):
             self.b3b(self.b3a(x)),
         )
         return torch.cat(branches, dim=1)
-
-
-def check_clips(x: Tensor, in_channels: int) -> None:
-    """Refuse what is no batch of clips.
-
-    Args:
-        x: Input of a 3D network.
-        in_channels: Channels that the network expects.
-
-    Raises:
-        ValueError: If ``x`` is not of shape (N, in_channels, T, H, W) with at least
-            one frame and one pixel.
-    """
-    if x.dim() != 5 or x.shape[1] != in_channels or 0 in x.shape[2:]:
-        raise ValueError(
-            f'clips: expected (N, {in_channels}, T, H, W) with at least one frame and '
-            f'pixel, got {tuple(x.shape)}'
-        )
-
-
-def default_init_cfg() -> list[dict]:
-    """Initialization of a 3D network without pretrained weights: He's."""
-    return [
-        {'type': 'Kaiming', 'layer': 'Conv3d'},
-        {'type': 'Constant', 'layer': 'BatchNorm3d', 'val': 1.0},
-    ]

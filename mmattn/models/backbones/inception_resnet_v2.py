@@ -5,37 +5,69 @@ on learning, section 3.2, with the widths of its published weights. The weight n
 are timm's.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from mmattn.models.backbones.base import (
-    StagedBackbone,
-    default_init_cfg,
-    required_stages,
-)
+from mmattn.models.backbones.base import StagedBackbone
+from mmattn.models.backbones.inception_v3 import STEM_CONVS
 from mmattn.models.layers.conv_bn import Branches, conv_bn_relu
 from mmattn.registry import MODELS
 
-STAGES = (
-    'conv2d_1a',
-    'conv2d_2a',
-    'conv2d_2b',
-    'maxpool_3a',
-    'conv2d_3b',
-    'conv2d_4a',
-    'maxpool_5a',
-    'mixed_5b',
-    'repeat',
-    'repeat_relu',
-    'mixed_6a',
-    'repeat_1',
-    'repeat_1_relu',
-    'mixed_7a',
-    'repeat_2',
-    'block8',
-    'conv2d_7b',
-)
+
+class Conv(NamedTuple):
+    """A convolution of a branch; with stride 2 it has no padding."""
+
+    width: int
+    kernel: int | tuple[int, int] = 1
+    stride: int = 1
+
+
+# A branch is a chain of pools and convolutions.
+Branch = Sequence[str | Conv]
+BRANCHES: dict[str, tuple[Branch, ...]] = {
+    'mixed_5b': (
+        (Conv(96),),
+        (Conv(48), Conv(64, 5)),
+        (Conv(64), Conv(96, 3), Conv(96, 3)),
+        ('average', Conv(64)),
+    ),
+    'A': (
+        (Conv(32),),
+        (Conv(32), Conv(32, 3)),
+        (Conv(32), Conv(48, 3), Conv(64, 3)),
+    ),
+    'mixed_6a': (
+        (Conv(384, 3, 2),),
+        (Conv(256), Conv(256, 3), Conv(384, 3, 2)),
+        ('halve',),
+    ),
+    'B': (
+        (Conv(192),),
+        (Conv(128), Conv(160, (1, 7)), Conv(192, (7, 1))),
+    ),
+    'mixed_7a': (
+        (Conv(256), Conv(384, 3, 2)),
+        (Conv(256), Conv(288, 3, 2)),
+        (Conv(256), Conv(288, 3), Conv(320, 3, 2)),
+        ('halve',),
+    ),
+    'C': (
+        (Conv(192),),
+        (Conv(192), Conv(224, (1, 3)), Conv(256, (3, 1))),
+    ),
+}
+POOLS: dict[str, Callable[[], nn.Module]] = {
+    'average': lambda: nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False),
+    'halve': lambda: nn.MaxPool2d(3, stride=2),
+}
+# Block, number, scale, whether the last block has a ReLU.
+RESIDUAL: dict[str, tuple[str, int, float, bool]] = {
+    'repeat': ('A', 10, 0.17, False),
+    'repeat_1': ('B', 20, 0.1, False),
+    'repeat_2': ('C', 9, 0.2, True),
+}
 
 
 @MODELS.register_module()
@@ -45,22 +77,11 @@ class InceptionResNetV2(StagedBackbone):
     Stages: ``conv2d_1a``, ``conv2d_2a``, ``conv2d_2b``, ``maxpool_3a``, ``conv2d_3b``,
     ``conv2d_4a``, ``maxpool_5a``, ``mixed_5b``, ``repeat`` and ``repeat_relu``,
     ``mixed_6a``, ``repeat_1`` and ``repeat_1_relu``, ``mixed_7a``, ``repeat_2``,
-    ``block8``, ``conv2d_7b``; those behind the last requested one are not built. The
-    outputs of ``repeat``, ``repeat_1`` and ``block8``, the last layers of the blocks A,
-    B and C, are without activation; for the first two it is the stage that follows.
-
-    Args:
-        in_channels: Channels of a frame, 3 for RGB and 2L for L stacked flow fields.
-        out: Stage to return, or a sequence of stages to return as a tuple.
-        frozen_stages: Number of stages with weights that are frozen; -1 or 0 for none,
-            'all' for all.
-        norm_eval: Keep batch normalization in eval mode while training.
-        partial_bn: Keep all batch normalizations but the first as they are.
-        with_cp: Recompute each stage in the backward pass to save memory.
-        num_segments: Frames of a video, where the host's recognizers ask for it.
-        init_cfg: As in MMEngine; ``dict(type='Pretrained', checkpoint=...)`` reads
-            timm's and Cadene's files. Weights trained on RGB fill a first convolution
-            of other ``in_channels`` with their mean.
+    ``block8``, ``conv2d_7b``. The outputs of ``repeat``, ``repeat_1`` and ``block8``,
+    the last layers of the blocks A, B and C, are without activation; for the first two
+    it is the stage that follows. Takes the arguments of
+    :class:`~mmattn.models.backbones.base.StagedBackbone`; ``base_channels`` is 32 and
+    may be any even number. Pretrained weights are read from timm's and Cadene's files.
 
     Shape:
         - Input: (N, in_channels, H, W).
@@ -79,6 +100,26 @@ class InceptionResNetV2(StagedBackbone):
         torch.Size([1, 320, 7, 9])
     """
 
+    stages = {
+        'conv2d_1a': 32,
+        'conv2d_2a': 32,
+        'conv2d_2b': 64,
+        'maxpool_3a': 64,
+        'conv2d_3b': 80,
+        'conv2d_4a': 192,
+        'maxpool_5a': 192,
+        'mixed_5b': 320,
+        'repeat': 320,
+        'repeat_relu': 320,
+        'mixed_6a': 1088,
+        'repeat_1': 1088,
+        'repeat_1_relu': 1088,
+        'mixed_7a': 2080,
+        'repeat_2': 2080,
+        'block8': 2080,
+        'conv2d_7b': 1536,
+    }
+    base_step = 2
     first_conv = 'conv2d_1a.conv.weight'
     windows = {
         'conv2d_1a': ((3, 2),),
@@ -90,36 +131,63 @@ class InceptionResNetV2(StagedBackbone):
         'mixed_7a': ((3, 2),),
     }
 
-    def __init__(
-        self,
-        in_channels: int = 3,
-        out: str | Sequence[str] = 'conv2d_7b',
-        *,
-        frozen_stages: int | str = -1,
-        norm_eval: bool = False,
-        partial_bn: bool = False,
-        with_cp: bool = False,
-        num_segments: int | None = None,
-        init_cfg: dict | list[dict] | None = None,
-    ) -> None:
-        super().__init__(
-            required_stages(STAGES, out),
-            out,
-            frozen_stages=frozen_stages,
-            norm_eval=norm_eval,
-            partial_bn=partial_bn,
-            with_cp=with_cp,
-            num_segments=num_segments,
-            init_cfg=default_init_cfg() if init_cfg is None else init_cfg,
-        )
-        self.in_channels = in_channels
-        for name in self.stage_names:
-            self.add_module(name, _build_stage(name, in_channels))
-        self._freeze()
+    def build_stage(self, name: str, channels: int) -> Mapping[str, nn.Module]:
+        """Make the modules that a stage applies one after the other."""
+        return {name: self._module(name, channels)}
 
-    def stage_layers(self, name: str) -> list[nn.Module]:
-        """Modules that the stage ``name`` applies one after the other."""
-        return [getattr(self, name)]
+    def _module(self, name: str, channels: int) -> nn.Module:
+        if name in STEM_CONVS:
+            width = self.scaled(self.stages[name])
+            return conv_bn_relu(channels, width, **STEM_CONVS[name])
+        if name.startswith('maxpool'):
+            return nn.MaxPool2d(3, stride=2)
+        if name.endswith('relu'):
+            return nn.ReLU()
+        if name.startswith('mixed'):
+            return Branches(self._branches(name, channels))
+        if name in RESIDUAL:
+            kind, count, scale, last_relu = RESIDUAL[name]
+            return nn.Sequential(
+                *(
+                    self._block(kind, channels, scale, last_relu or n < count - 1)
+                    for n in range(count)
+                )
+            )
+        if name == 'block8':
+            return self._block('C', channels, scale=1.0, relu=False)
+        return conv_bn_relu(channels, self.scaled(self.stages[name]))
+
+    def _block(self, kind: str, channels: int, scale: float, relu: bool) -> nn.Module:
+        branches = self._branches(kind, channels)
+        width = sum(conv.width for *_, conv in BRANCHES[kind] if isinstance(conv, Conv))
+        return ResidualBranches(
+            branches, channels, width=self.scaled(width), scale=scale, relu=relu
+        )
+
+    def _branches(self, name: str, channels: int) -> list[list[dict[str, nn.Module]]]:
+        return [
+            [{f'branch{n}': self._chain(channels, branch)}]
+            for n, branch in enumerate(BRANCHES[name])
+        ]
+
+    def _chain(self, channels: int, branch: Branch) -> nn.Module:
+        chain = nn.Sequential()
+        for step in branch:
+            if isinstance(step, str):
+                chain.append(POOLS[step]())
+                continue
+            width = self.scaled(step.width)
+            chain.append(
+                conv_bn_relu(
+                    channels,
+                    width,
+                    kernel=step.kernel,
+                    stride=step.stride,
+                    padding=0 if step.stride == 2 else None,
+                )
+            )
+            channels = width
+        return chain if len(chain) > 1 else chain[0]
 
 
 class ResidualBranches(Branches):
@@ -162,111 +230,3 @@ class ResidualBranches(Branches):
         """Return the input, changed by what the branches see in it."""
         change = self.conv2d(super().forward(x))
         return self.relu(x + self.scale * change)
-
-
-def _build_stage(name: str, in_channels: int) -> nn.Module:
-    match name:
-        case 'conv2d_1a':
-            return conv_bn_relu(in_channels, 32, kernel=3, stride=2, padding=0)
-        case 'conv2d_2a':
-            return conv_bn_relu(32, 32, kernel=3, padding=0)
-        case 'conv2d_2b':
-            return conv_bn_relu(32, 64, kernel=3)
-        case 'conv2d_3b':
-            return conv_bn_relu(64, 80)
-        case 'conv2d_4a':
-            return conv_bn_relu(80, 192, kernel=3, padding=0)
-        case 'maxpool_3a' | 'maxpool_5a':
-            return nn.MaxPool2d(3, stride=2)
-        case 'mixed_5b':
-            return _mixed_5b()
-        case 'repeat':
-            return _repeat(_block_a, 10)
-        case 'repeat_relu' | 'repeat_1_relu':
-            return nn.ReLU()
-        case 'mixed_6a':
-            return _mixed_6a()
-        case 'repeat_1':
-            return _repeat(_block_b, 20)
-        case 'mixed_7a':
-            return _mixed_7a()
-        case 'repeat_2':
-            return nn.Sequential(*(_block_c() for _ in range(9)))
-        case 'block8':
-            return _block_c(scale=1.0, relu=False)
-        case _:
-            return conv_bn_relu(2080, 1536)
-
-
-def _repeat(block: Callable[[bool], nn.Module], count: int) -> nn.Sequential:
-    return nn.Sequential(*(block(n < count - 1) for n in range(count)))
-
-
-def _mixed_5b() -> Branches:
-    pool = nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False)
-    return _branches(
-        conv_bn_relu(192, 96),
-        _chain(192, (48, 1), (64, 5)),
-        _chain(192, (64, 1), (96, 3), (96, 3)),
-        nn.Sequential(pool, conv_bn_relu(192, 64)),
-    )
-
-
-def _block_a(relu: bool) -> ResidualBranches:
-    branches = _steps(
-        conv_bn_relu(320, 32),
-        _chain(320, (32, 1), (32, 3)),
-        _chain(320, (32, 1), (48, 3), (64, 3)),
-    )
-    return ResidualBranches(branches, 320, width=128, scale=0.17, relu=relu)
-
-
-def _mixed_6a() -> Branches:
-    return _branches(
-        _halve(320, 384),
-        _chain(320, (256, 1), (256, 3)).append(_halve(256, 384)),
-        nn.MaxPool2d(3, stride=2),
-    )
-
-
-def _block_b(relu: bool) -> ResidualBranches:
-    branches = _steps(
-        conv_bn_relu(1088, 192), _chain(1088, (128, 1), (160, (1, 7)), (192, (7, 1)))
-    )
-    return ResidualBranches(branches, 1088, width=384, scale=0.1, relu=relu)
-
-
-def _mixed_7a() -> Branches:
-    return _branches(
-        _chain(1088, (256, 1)).append(_halve(256, 384)),
-        _chain(1088, (256, 1)).append(_halve(256, 288)),
-        _chain(1088, (256, 1), (288, 3)).append(_halve(288, 320)),
-        nn.MaxPool2d(3, stride=2),
-    )
-
-
-def _block_c(scale: float = 0.2, relu: bool = True) -> ResidualBranches:
-    branches = _steps(
-        conv_bn_relu(2080, 192), _chain(2080, (192, 1), (224, (1, 3)), (256, (3, 1)))
-    )
-    return ResidualBranches(branches, 2080, width=448, scale=scale, relu=relu)
-
-
-def _branches(*modules: nn.Module) -> Branches:
-    return Branches(_steps(*modules))
-
-
-def _steps(*modules: nn.Module) -> list[list[dict[str, nn.Module]]]:
-    return [[{f'branch{n}': module}] for n, module in enumerate(modules)]
-
-
-def _chain(channels: int, *specs: tuple[int, int | tuple[int, int]]) -> nn.Sequential:
-    chain = nn.Sequential()
-    for width, kernel in specs:
-        chain.append(conv_bn_relu(channels, width, kernel=kernel))
-        channels = width
-    return chain
-
-
-def _halve(channels: int, width: int) -> nn.Sequential:
-    return conv_bn_relu(channels, width, kernel=3, stride=2, padding=0)

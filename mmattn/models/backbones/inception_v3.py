@@ -4,33 +4,118 @@ Szegedy et al., Rethinking the Inception architecture for computer vision, table
 figures 5 to 7. The weight names are torchvision's and timm's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from torch import nn
 
-from mmattn.models.backbones.base import (
-    StagedBackbone,
-    default_init_cfg,
-    required_stages,
-)
+from mmattn.models.backbones.base import StagedBackbone
 from mmattn.models.layers.conv_bn import Branches, conv_bn_relu
 from mmattn.registry import MODELS
 
-STEM = {
-    'conv2d_1a': 'Conv2d_1a_3x3',
-    'conv2d_2a': 'Conv2d_2a_3x3',
-    'conv2d_2b': 'Conv2d_2b_3x3',
-    'maxpool1': 'maxpool1',
-    'conv2d_3b': 'Conv2d_3b_1x1',
-    'conv2d_4a': 'Conv2d_4a_3x3',
-    'maxpool2': 'maxpool2',
+STEM_CONVS: dict[str, dict] = {
+    'conv2d_1a': {'kernel': 3, 'stride': 2, 'padding': 0},
+    'conv2d_2a': {'kernel': 3, 'padding': 0},
+    'conv2d_2b': {'kernel': 3},
+    'conv2d_3b': {'kernel': 1},
+    'conv2d_4a': {'kernel': 3, 'padding': 0},
 }
-MIXED = ('5b', '5c', '5d', '6a', '6b', '6c', '6d', '6e', '7a', '7b', '7c')
-MODULES = STEM | {f'mixed_{name}': f'Mixed_{name}' for name in MIXED}
-STAGES = tuple(MODULES)
 
-Step = dict[str, nn.Module]
-ConvSpec = tuple[str, int, int | tuple[int, int]]  # name, channels, kernel
+
+class Conv(NamedTuple):
+    """A convolution of a branch; with stride 2 it has no padding."""
+
+    name: str
+    width: int
+    kernel: int | tuple[int, int] = 1
+    stride: int = 1
+
+
+# A branch is a chain of pools, convolutions, and lists of convolutions side by side.
+Branch = Sequence[str | Conv | list[Conv]]
+POOLS: dict[str, Callable[[], nn.Module]] = {
+    'average': lambda: nn.AvgPool2d(3, stride=1, padding=1),
+    'halve': lambda: nn.MaxPool2d(3, stride=2),
+}
+ROW, COLUMN = (1, 7), (7, 1)
+
+
+def _figure_5(pooled: int) -> tuple[Branch, ...]:
+    return (
+        (Conv('branch1x1', 64),),
+        (Conv('branch5x5_1', 48), Conv('branch5x5_2', 64, 5)),
+        (
+            Conv('branch3x3dbl_1', 64),
+            Conv('branch3x3dbl_2', 96, 3),
+            Conv('branch3x3dbl_3', 96, 3),
+        ),
+        ('average', Conv('branch_pool', pooled)),
+    )
+
+
+def _figure_6(width: int) -> tuple[Branch, ...]:
+    return (
+        (Conv('branch1x1', 192),),
+        (
+            Conv('branch7x7_1', width),
+            Conv('branch7x7_2', width, ROW),
+            Conv('branch7x7_3', 192, COLUMN),
+        ),
+        (
+            Conv('branch7x7dbl_1', width),
+            Conv('branch7x7dbl_2', width, COLUMN),
+            Conv('branch7x7dbl_3', width, ROW),
+            Conv('branch7x7dbl_4', width, COLUMN),
+            Conv('branch7x7dbl_5', 192, ROW),
+        ),
+        ('average', Conv('branch_pool', 192)),
+    )
+
+
+def _fork(name: str) -> list[Conv]:
+    return [Conv(f'{name}a', 384, (1, 3)), Conv(f'{name}b', 384, (3, 1))]
+
+
+FIGURE_7: tuple[Branch, ...] = (
+    (Conv('branch1x1', 320),),
+    (Conv('branch3x3_1', 384), _fork('branch3x3_2')),
+    (
+        Conv('branch3x3dbl_1', 448),
+        Conv('branch3x3dbl_2', 384, 3),
+        _fork('branch3x3dbl_3'),
+    ),
+    ('average', Conv('branch_pool', 192)),
+)
+MIXED: dict[str, tuple[Branch, ...]] = {
+    '5b': _figure_5(32),
+    '5c': _figure_5(64),
+    '5d': _figure_5(64),
+    '6a': (
+        (Conv('branch3x3', 384, 3, 2),),
+        (
+            Conv('branch3x3dbl_1', 64),
+            Conv('branch3x3dbl_2', 96, 3),
+            Conv('branch3x3dbl_3', 96, 3, 2),
+        ),
+        ('halve',),
+    ),
+    '6b': _figure_6(128),
+    '6c': _figure_6(160),
+    '6d': _figure_6(160),
+    '6e': _figure_6(192),
+    '7a': (
+        (Conv('branch3x3_1', 192), Conv('branch3x3_2', 320, 3, 2)),
+        (
+            Conv('branch7x7x3_1', 192),
+            Conv('branch7x7x3_2', 192, ROW),
+            Conv('branch7x7x3_3', 192, COLUMN),
+            Conv('branch7x7x3_4', 192, 3, 2),
+        ),
+        ('halve',),
+    ),
+    '7b': FIGURE_7,
+    '7c': FIGURE_7,
+}
 
 
 @MODELS.register_module()
@@ -39,21 +124,10 @@ class InceptionV3(StagedBackbone):
 
     Stages: ``conv2d_1a``, ``conv2d_2a``, ``conv2d_2b``, ``maxpool1``, ``conv2d_3b``,
     ``conv2d_4a``, ``maxpool2``, ``mixed_5b`` to ``mixed_5d``, ``mixed_6a`` to
-    ``mixed_6e``, ``mixed_7a`` to ``mixed_7c``; those behind the last requested one are
-    not built. The auxiliary classifier is left out.
-
-    Args:
-        in_channels: Channels of a frame, 3 for RGB and 2L for L stacked flow fields.
-        out: Stage to return, or a sequence of stages to return as a tuple.
-        frozen_stages: Number of stages with weights that are frozen; -1 or 0 for none,
-            'all' for all.
-        norm_eval: Keep batch normalization in eval mode while training.
-        partial_bn: Keep all batch normalizations but the first as they are.
-        with_cp: Recompute each stage in the backward pass to save memory.
-        num_segments: Frames of a video, where the host's recognizers ask for it.
-        init_cfg: As in MMEngine; ``dict(type='Pretrained', checkpoint=...)`` reads
-            torchvision's and timm's files. Weights trained on RGB fill a first
-            convolution of other ``in_channels`` with their mean.
+    ``mixed_6e``, ``mixed_7a`` to ``mixed_7c``. The auxiliary classifier is left out.
+    Takes the arguments of :class:`~mmattn.models.backbones.base.StagedBackbone`;
+    ``base_channels`` is 32 and may be any even number. Pretrained weights are read from
+    torchvision's and timm's files.
 
     Shape:
         - Input: (N, in_channels, H, W).
@@ -72,6 +146,27 @@ class InceptionV3(StagedBackbone):
         torch.Size([1, 256, 7, 9])
     """
 
+    stages = {
+        'conv2d_1a': 32,
+        'conv2d_2a': 32,
+        'conv2d_2b': 64,
+        'maxpool1': 64,
+        'conv2d_3b': 80,
+        'conv2d_4a': 192,
+        'maxpool2': 192,
+        'mixed_5b': 256,
+        'mixed_5c': 288,
+        'mixed_5d': 288,
+        'mixed_6a': 768,
+        'mixed_6b': 768,
+        'mixed_6c': 768,
+        'mixed_6d': 768,
+        'mixed_6e': 768,
+        'mixed_7a': 1280,
+        'mixed_7b': 2048,
+        'mixed_7c': 2048,
+    }
+    base_step = 2
     first_conv = 'Conv2d_1a_3x3.conv.weight'
     windows = {
         'conv2d_1a': ((3, 2),),
@@ -83,166 +178,36 @@ class InceptionV3(StagedBackbone):
         'mixed_7a': ((3, 2),),
     }
 
-    def __init__(
-        self,
-        in_channels: int = 3,
-        out: str | Sequence[str] = 'mixed_7c',
-        *,
-        frozen_stages: int | str = -1,
-        norm_eval: bool = False,
-        partial_bn: bool = False,
-        with_cp: bool = False,
-        num_segments: int | None = None,
-        init_cfg: dict | list[dict] | None = None,
-    ) -> None:
-        super().__init__(
-            required_stages(STAGES, out),
-            out,
-            frozen_stages=frozen_stages,
-            norm_eval=norm_eval,
-            partial_bn=partial_bn,
-            with_cp=with_cp,
-            num_segments=num_segments,
-            init_cfg=default_init_cfg() if init_cfg is None else init_cfg,
+    def build_stage(self, name: str, channels: int) -> Mapping[str, nn.Module]:
+        """Make the modules that a stage applies one after the other."""
+        if name.startswith('maxpool'):
+            return {name: nn.MaxPool2d(3, stride=2)}
+        if name in STEM_CONVS:
+            kernel = STEM_CONVS[name]['kernel']
+            conv = conv_bn_relu(
+                channels, self.scaled(self.stages[name]), **STEM_CONVS[name]
+            )
+            return {f'{name.capitalize()}_{kernel}x{kernel}': conv}
+        branches = MIXED[name.removeprefix('mixed_')]
+        chains = [self._chain(channels, branch) for branch in branches]
+        return {name.capitalize(): Branches(chains)}
+
+    def _chain(self, channels: int, branch: Branch) -> list[dict[str, nn.Module]]:
+        chain: list[dict[str, nn.Module]] = []
+        for step in branch:
+            if isinstance(step, str):
+                chain.append({'pool': POOLS[step]()})
+                continue
+            convs = step if isinstance(step, list) else [step]
+            chain.append({conv.name: self._conv(channels, conv) for conv in convs})
+            channels = self.scaled(sum(conv.width for conv in convs))
+        return chain
+
+    def _conv(self, channels: int, conv: Conv) -> nn.Module:
+        return conv_bn_relu(
+            channels,
+            self.scaled(conv.width),
+            kernel=conv.kernel,
+            stride=conv.stride,
+            padding=0 if conv.stride == 2 else None,
         )
-        self.in_channels = in_channels
-        for name in self.stage_names:
-            self.add_module(MODULES[name], _build_stage(name, in_channels))
-        self._freeze()
-
-    def stage_layers(self, name: str) -> list[nn.Module]:
-        """Modules that the stage ``name`` applies one after the other."""
-        return [getattr(self, MODULES[name])]
-
-
-def _build_stage(name: str, in_channels: int) -> nn.Module:
-    match name:
-        case 'conv2d_1a':
-            return conv_bn_relu(in_channels, 32, kernel=3, stride=2, padding=0)
-        case 'conv2d_2a':
-            return conv_bn_relu(32, 32, kernel=3, padding=0)
-        case 'conv2d_2b':
-            return conv_bn_relu(32, 64, kernel=3)
-        case 'conv2d_3b':
-            return conv_bn_relu(64, 80)
-        case 'conv2d_4a':
-            return conv_bn_relu(80, 192, kernel=3, padding=0)
-        case 'maxpool1' | 'maxpool2':
-            return nn.MaxPool2d(3, stride=2)
-        case 'mixed_5b':
-            return _block_a(192, 32)
-        case 'mixed_5c':
-            return _block_a(256, 64)
-        case 'mixed_5d':
-            return _block_a(288, 64)
-        case 'mixed_6a':
-            return _reduction_6a()
-        case 'mixed_6b' | 'mixed_6c' | 'mixed_6d' | 'mixed_6e':
-            return _block_b({'6b': 128, '6e': 192}.get(name[-2:], 160))
-        case 'mixed_7a':
-            return _reduction_7a()
-        case _:
-            return _block_c({'7b': 1280, '7c': 2048}[name[-2:]])
-
-
-def _block_a(channels: int, pooled: int) -> Branches:
-    return Branches(
-        [
-            _chain(channels, ('branch1x1', 64, 1)),
-            _chain(channels, ('branch5x5_1', 48, 1), ('branch5x5_2', 64, 5)),
-            _chain(
-                channels,
-                ('branch3x3dbl_1', 64, 1),
-                ('branch3x3dbl_2', 96, 3),
-                ('branch3x3dbl_3', 96, 3),
-            ),
-            _pooled(channels, pooled),
-        ]
-    )
-
-
-def _reduction_6a() -> Branches:
-    double = _chain(288, ('branch3x3dbl_1', 64, 1), ('branch3x3dbl_2', 96, 3))
-    return Branches(
-        [
-            [_halve('branch3x3', 288, 384)],
-            [*double, _halve('branch3x3dbl_3', 96, 96)],
-            [{'pool': nn.MaxPool2d(3, stride=2)}],
-        ]
-    )
-
-
-def _block_b(width: int) -> Branches:
-    row, column = (1, 7), (7, 1)
-    return Branches(
-        [
-            _chain(768, ('branch1x1', 192, 1)),
-            _chain(
-                768,
-                ('branch7x7_1', width, 1),
-                ('branch7x7_2', width, row),
-                ('branch7x7_3', 192, column),
-            ),
-            _chain(
-                768,
-                ('branch7x7dbl_1', width, 1),
-                ('branch7x7dbl_2', width, column),
-                ('branch7x7dbl_3', width, row),
-                ('branch7x7dbl_4', width, column),
-                ('branch7x7dbl_5', 192, row),
-            ),
-            _pooled(768, 192),
-        ]
-    )
-
-
-def _reduction_7a() -> Branches:
-    factorized = _chain(
-        768,
-        ('branch7x7x3_1', 192, 1),
-        ('branch7x7x3_2', 192, (1, 7)),
-        ('branch7x7x3_3', 192, (7, 1)),
-    )
-    return Branches(
-        [
-            [*_chain(768, ('branch3x3_1', 192, 1)), _halve('branch3x3_2', 192, 320)],
-            [*factorized, _halve('branch7x7x3_4', 192, 192)],
-            [{'pool': nn.MaxPool2d(3, stride=2)}],
-        ]
-    )
-
-
-def _block_c(channels: int) -> Branches:
-    double = _chain(channels, ('branch3x3dbl_1', 448, 1), ('branch3x3dbl_2', 384, 3))
-    return Branches(
-        [
-            _chain(channels, ('branch1x1', 320, 1)),
-            [*_chain(channels, ('branch3x3_1', 384, 1)), _fork('branch3x3_2')],
-            [*double, _fork('branch3x3dbl_3')],
-            _pooled(channels, 192),
-        ]
-    )
-
-
-def _chain(channels: int, *specs: ConvSpec) -> list[Step]:
-    chain: list[Step] = []
-    for name, width, kernel in specs:
-        chain.append({name: conv_bn_relu(channels, width, kernel=kernel)})
-        channels = width
-    return chain
-
-
-def _pooled(channels: int, width: int) -> list[Step]:
-    pool = nn.AvgPool2d(3, stride=1, padding=1)
-    return [{'pool': pool}, *_chain(channels, ('branch_pool', width, 1))]
-
-
-def _halve(name: str, channels: int, width: int) -> Step:
-    return {name: conv_bn_relu(channels, width, kernel=3, stride=2, padding=0)}
-
-
-def _fork(name: str) -> Step:
-    return {
-        f'{name}a': conv_bn_relu(384, 384, kernel=(1, 3)),
-        f'{name}b': conv_bn_relu(384, 384, kernel=(3, 1)),
-    }

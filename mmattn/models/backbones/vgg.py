@@ -4,15 +4,12 @@ Simonyan and Zisserman, Very deep convolutional networks for large-scale image
 recognition, table 1. The weight names are torchvision's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from torch import Tensor, nn
 
-from mmattn.models.backbones.base import (
-    StagedBackbone,
-    default_init_cfg,
-    required_stages,
-)
+from mmattn.models.backbones.base import StagedBackbone
 from mmattn.registry import MODELS
 
 BLOCK_CONVS = {
@@ -21,39 +18,26 @@ BLOCK_CONVS = {
     16: (2, 2, 3, 3, 3),
     19: (2, 2, 4, 4, 4),
 }
-BLOCK_WIDTHS = (1, 2, 4, 8, 8)
-BLOCKS = range(1, 6)
-STAGES = (*(f'{kind}{n}' for n in BLOCKS for kind in ('conv', 'pool')), 'fc6', 'fc7')
 
 
 @MODELS.register_module()
 class VGG(StagedBackbone):
     """Five blocks of 3x3 convolutions, each followed by a max pool, and two layers.
 
-    Stages: ``conv1``, ``pool1``, ... ``conv5``, ``pool5``, ``fc6``, ``fc7``; those
-    behind the last requested one are not built.
+    Stages: ``conv1``, ``pool1``, ... ``conv5``, ``pool5``, ``fc6``, ``fc7``. Pretrained
+    weights are read from torchvision's and timm's files.
 
     Args:
         depth: 11, 13, 16 or 19 layers with weights.
         batch_norm: Normalize after each convolution.
-        in_channels: Channels of a frame, 3 for RGB and 2L for L stacked flow fields.
-        base_channels: Width of the first block; the others have 2, 4, 8 and 8 times it.
         fc_channels: Width of fc6 and fc7.
-        out: Stage to return, or a sequence of stages to return as a tuple.
         dropout: Probability between fc6 and fc7. Dropout behind the last output is
             the head's.
         input_size: Side in pixels of the frames for which fc6 was trained; frames of
             another size are pooled to the same grid.
         fc_relu: Return fc6 and fc7 after their ReLU.
-        frozen_stages: Number of stages with weights (conv1, ... conv5, fc6, fc7) that
-            are frozen; -1 or 0 for none, 'all' for all.
-        norm_eval: Keep batch normalization in eval mode while training.
-        partial_bn: Keep all batch normalizations but the first as they are.
-        with_cp: Recompute each stage in the backward pass to save memory.
-        num_segments: Frames of a video, where the host's recognizers ask for it.
-        init_cfg: As in MMEngine; ``dict(type='Pretrained', checkpoint=...)`` reads
-            torchvision's and timm's files. Weights trained on RGB fill a first
-            convolution of other ``in_channels`` with their mean.
+        out: As in :class:`~mmattn.models.backbones.base.StagedBackbone`.
+        **options: The other arguments of that class; ``base_channels`` is 64.
 
     Shape:
         - Input: (N, in_channels, H, W).
@@ -71,65 +55,66 @@ class VGG(StagedBackbone):
         torch.Size([2, 8, 1, 1])
     """
 
+    stages = {
+        'conv1': 64,
+        'pool1': 64,
+        'conv2': 128,
+        'pool2': 128,
+        'conv3': 256,
+        'pool3': 256,
+        'conv4': 512,
+        'pool4': 512,
+        'conv5': 512,
+        'pool5': 512,
+        'fc6': 4096,
+        'fc7': 4096,
+    }
     first_conv = 'features.0.weight'
-    windows = {f'pool{n}': ((2, 2),) for n in BLOCKS}
+    windows = {f'pool{n}': ((2, 2),) for n in range(1, 6)}
 
     def __init__(
         self,
         depth: int = 16,
         *,
         batch_norm: bool = False,
-        in_channels: int = 3,
-        base_channels: int = 64,
         fc_channels: int = 4096,
-        out: str | Sequence[str] = 'fc6',
         dropout: float = 0.5,
         input_size: int = 224,
         fc_relu: bool = True,
-        frozen_stages: int | str = -1,
-        norm_eval: bool = False,
-        partial_bn: bool = False,
-        with_cp: bool = False,
-        num_segments: int | None = None,
-        init_cfg: dict | list[dict] | None = None,
+        out: str | Sequence[str] = 'fc6',
+        **options: Any,
     ) -> None:
         if depth not in BLOCK_CONVS:
             raise ValueError(f'depth: expected one of {list(BLOCK_CONVS)}, got {depth}')
         if input_size < 32:
             raise ValueError(f'input_size: expected at least 32, got {input_size}')
-        super().__init__(
-            required_stages(STAGES, out),
-            out,
-            frozen_stages=frozen_stages,
-            norm_eval=norm_eval,
-            partial_bn=partial_bn,
-            with_cp=with_cp,
-            num_segments=num_segments,
-            init_cfg=default_init_cfg() if init_cfg is None else init_cfg,
-        )
-        self.in_channels = in_channels
-        self._slices: dict[str, slice] = {}
-        self.features = nn.Sequential()
-        self._build_features(depth, base_channels, batch_norm)
-        if 'fc6' in self.stage_names:
-            grid = input_size // 32
-            self.avgpool = nn.AdaptiveAvgPool2d(grid)
-            self.flatten = nn.Flatten()
-            self.unflatten = nn.Unflatten(1, (fc_channels, 1, 1))
-            pooled = BLOCK_WIDTHS[-1] * base_channels * grid**2
-            self.classifier = nn.Sequential()
-            self._build_classifier(pooled, fc_channels, dropout, fc_relu)
-        self._freeze()
+        self.depth = depth
+        self.batch_norm = batch_norm
+        self.fc_channels = fc_channels
+        self.dropout = dropout
+        self.input_size = input_size
+        self.fc_relu = fc_relu
+        super().__init__(out=out, **options)
 
-    def stage_layers(self, name: str) -> list[nn.Module]:
-        """Modules that the stage ``name`` applies one after the other."""
+    def build_stage(self, name: str, channels: int) -> Mapping[str, nn.Module]:
+        """Make the modules that a stage applies one after the other."""
         if name == 'fc6':
-            layers = list(self.classifier)[self._slices[name]]
-            return [self.avgpool, self.flatten, *layers, self.unflatten]
+            grid = self.input_size // 32
+            pool = {'avgpool': nn.AdaptiveAvgPool2d(grid)}
+            return pool | self._linear(name, channels * grid**2)
         if name == 'fc7':
-            layers = list(self.classifier)[self._slices[name]]
-            return [self.flatten, *layers, self.unflatten]
-        return list(self.features)[self._slices[name]]
+            return self._linear(name, self.fc_channels)
+        if name.startswith('pool'):
+            return self._appended('features', [nn.MaxPool2d(2)])
+        layers: list[nn.Module] = []
+        width = self.scaled(self.stages[name])
+        for _ in range(BLOCK_CONVS[self.depth][int(name[-1]) - 1]):
+            layers.append(nn.Conv2d(channels, width, 3, padding=1))
+            if self.batch_norm:
+                layers.append(nn.BatchNorm2d(width))
+            layers.append(nn.ReLU(inplace=True))
+            channels = width
+        return self._appended('features', layers)
 
     def key_map(self, name: str, tensor: Tensor) -> tuple[str, Tensor] | None:
         """Read timm's 7x7 and 1x1 convolutions as the layers they are."""
@@ -140,35 +125,20 @@ class VGG(StagedBackbone):
                 return f'classifier.{index}.bias', tensor
         return name, tensor
 
-    def _build_features(self, depth: int, width: int, batch_norm: bool) -> None:
-        layers: list[nn.Module] = []
-        channels = self.in_channels
-        for n, convs, ratio in zip(
-            BLOCKS, BLOCK_CONVS[depth], BLOCK_WIDTHS, strict=True
-        ):
-            if f'conv{n}' not in self.stage_names:
-                break
-            first = len(layers)
-            for _ in range(convs):
-                layers.append(nn.Conv2d(channels, ratio * width, 3, padding=1))
-                channels = ratio * width
-                if batch_norm:
-                    layers.append(nn.BatchNorm2d(channels))
-                layers.append(nn.ReLU(inplace=True))
-            self._slices[f'conv{n}'] = slice(first, len(layers))
-            if f'pool{n}' in self.stage_names:
-                self._slices[f'pool{n}'] = slice(len(layers), len(layers) + 1)
-                layers.append(nn.MaxPool2d(2))
-        self.features.extend(layers)
+    def _linear(self, name: str, channels: int) -> dict[str, nn.Module]:
+        layers: list[nn.Module] = [nn.Linear(channels, self.fc_channels), nn.ReLU()]
+        if name == 'fc7':
+            layers.insert(0, nn.Dropout(self.dropout))
+        if not self.fc_relu:
+            # Each ReLU is the first step of the stage that follows.
+            last = layers.pop()
+            layers = [last, *layers] if name == 'fc7' else layers
+        return {
+            f'{name}_flatten': nn.Flatten(),
+            **self._appended('classifier', layers),
+            f'{name}_unflatten': nn.Unflatten(1, (self.fc_channels, 1, 1)),
+        }
 
-    def _build_classifier(
-        self, pooled: int, width: int, dropout: float, fc_relu: bool
-    ) -> None:
-        # Without fc_relu each ReLU is the first step of the stage that follows.
-        split = 2 if fc_relu else 1
-        self._slices['fc6'] = slice(0, split)
-        self._slices['fc7'] = slice(split, 3 + split)
-        layers: list[nn.Module] = [nn.Linear(pooled, width), nn.ReLU()]
-        if 'fc7' in self.stage_names:
-            layers += [nn.Dropout(dropout), nn.Linear(width, width), nn.ReLU()]
-        self.classifier.extend(layers)
+    def _appended(self, parent: str, layers: list[nn.Module]) -> dict[str, nn.Module]:
+        first = len(getattr(self, parent, ()))
+        return {f'{parent}.{first + k}': layer for k, layer in enumerate(layers)}

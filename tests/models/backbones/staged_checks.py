@@ -5,6 +5,8 @@ import pickle
 
 import pytest
 import torch
+from mmaction.registry import MODELS as HOST_MODELS
+from mmengine.registry import init_default_scope
 from torch.nn.modules.batchnorm import _BatchNorm
 
 
@@ -98,7 +100,7 @@ def check_partial_bn(net, x):
     ]
     assert moved == [True] + [False] * len(others)
     trained = {name for name, p in net.named_parameters() if p.requires_grad}
-    assert {name for name, p in net.named_parameters() if p.dim() == 4} <= trained
+    assert {name for name, p in net.named_parameters() if p.dim() > 1} <= trained
 
 
 def check_norm_eval(net):
@@ -127,17 +129,56 @@ def check_bf16(net, x):
     assert (y - wanted).norm() < 0.1 * wanted.norm()
 
 
-def check_flow_initialization(tmp_path, cls, weights, first, out):
-    """``first``: the published name of the first convolution's weight."""
+def save(tmp_path, content):
+    """The init_cfg that reads ``content`` from a file."""
     path = tmp_path / 'published.pth'
-    torch.save(weights, path)
-    config = {'type': 'Pretrained', 'checkpoint': str(path)}
-    net = cls(in_channels=10, out=out, init_cfg=config)
+    torch.save(content, path)
+    return {'type': 'Pretrained', 'checkpoint': str(path)}
+
+
+def check_flow_initialization(tmp_path, cls, weights, *, channels=10, **options):
+    """The first convolution is the mean of RGB, whatever is initialized later."""
+    net = cls(in_channels=channels, init_cfg=save(tmp_path, weights), **options)
     net.init_weights()
     flow = net.state_dict()[net.first_conv]
-    for k in range(10):
-        torch.testing.assert_close(flow[:, k], weights[first].sum(dim=1) / 3)
+    (name,) = (k for k in weights if net.key_map(k, weights[k])[0] == net.first_conv)
+    assert flow.shape[1] == channels
+    for k in range(channels):
+        torch.testing.assert_close(flow[:, k], weights[name].sum(dim=1) / 3)
     return net
+
+
+def check_widths(cls, shape, **options):
+    """All widths keep their ratio to the first, and so do those inside, rounded."""
+    published = tuple(cls.stages.values())
+    options |= {'out': tuple(cls.stages)}
+    with torch.device('meta'):
+        wide = cls(**options)
+        for base in (cls.base_step, 4 * cls.base_step):
+            net = cls(**options, base_channels=base).eval()
+            maps = net(torch.empty(shape))
+            expected = [width * base for width in published]
+            assert [x.shape[1] * published[0] for x in maps] == expected
+            for narrow, full in zip(net.parameters(), wide.parameters(), strict=True):
+                assert len(narrow) == len(full) * base // published[0]
+    message = f'base_channels: expected a positive multiple of {cls.base_step}, got'
+    for base in (
+        0,
+        -cls.base_step,
+        *({cls.base_step + 1} if cls.base_step > 1 else ()),
+    ):
+        with pytest.raises(ValueError, match=message):
+            cls(**options, base_channels=base)
+
+
+def check_builds_by_name(config, x, scope='mmaction'):
+    if scope == 'mmdet':
+        pytest.importorskip('mmdet')
+    init_default_scope(scope)
+    net, other = HOST_MODELS.build(config).eval(), HOST_MODELS.build(config).eval()
+    net.init_weights()
+    other.load_state_dict(net.state_dict())
+    assert torch.equal(net(x), other(x))
 
 
 def check_sizes(cls, smallest, **options):

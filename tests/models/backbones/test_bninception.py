@@ -7,6 +7,7 @@ from reference.bninception import NUM_PARAMETERS, as_tsn, cadene_shapes, feature
 from reference.published import doubled, seeded_weights
 from staged_checks import (
     check_bf16,
+    check_builds_by_name,
     check_copies,
     check_features,
     check_flow_initialization,
@@ -18,13 +19,16 @@ from staged_checks import (
     check_partial_bn,
     check_sizes,
     check_stages_compose,
+    check_widths,
     fill,
+    save,
 )
 from torch.nn import functional as F
 
 from mmattn.models.backbones import BNInception
-from mmattn.models.backbones.bninception import STAGES, HalvingMaxPool
+from mmattn.models.backbones.bninception import HalvingMaxPool
 
+STAGES = tuple(BNInception.stages)
 SHORT = 'inception_3c'
 
 
@@ -66,9 +70,7 @@ def test_parameters_and_shapes():
 def test_files_load_as_they_are(tmp_path, weights, layout, prefix):
     content = weights if layout == 'cadene' else as_tsn(weights)
     content = {prefix + name: x for name, x in content.items()}
-    torch.save(content, tmp_path / 'published.pth')
-    config = {'type': 'Pretrained', 'checkpoint': str(tmp_path / 'published.pth')}
-    net = BNInception(out=SHORT, init_cfg=config)
+    net = BNInception(out=SHORT, init_cfg=save(tmp_path, content))
     net.init_weights()
     expected = fill(BNInception, weights, out=SHORT).state_dict()
     for name, value in net.state_dict().items():
@@ -77,9 +79,7 @@ def test_files_load_as_they_are(tmp_path, weights, layout, prefix):
 
 
 def test_flow_gets_the_mean_of_rgb(tmp_path, weights):
-    net = check_flow_initialization(
-        tmp_path, BNInception, weights, 'conv1_7x7_s2.weight', SHORT
-    )
+    net = check_flow_initialization(tmp_path, BNInception, weights, out=SHORT)
     assert torch.equal(net.conv1[0].conv.bias, weights['conv1_7x7_s2.bias'])
     assert net(torch.randn(1, 10, 32, 32)).shape == (1, 576, 2, 2)
 
@@ -97,6 +97,10 @@ def test_halving_pool_has_a_window_at_every_second_pixel(size):
         even = x[..., :12]
         published = F.max_pool2d(even, 3, 2, ceil_mode=True)
         assert torch.equal(HalvingMaxPool()(even), published)
+
+
+def test_widths():
+    check_widths(BNInception, (1, 3, 75, 91))
 
 
 @pytest.mark.parametrize('side, last', [(112, 4), (299, 10), (7, 1)])
@@ -147,6 +151,14 @@ def test_one_graph(net):
 
 def test_bf16(net):
     check_bf16(net, torch.randn(2, 3, 64, 64))
+
+
+@pytest.mark.parametrize(
+    'scope', ['mmaction', pytest.param('mmdet', marks=pytest.mark.det)]
+)
+def test_builds_by_name_and_its_weights_load(scope):
+    config = {'type': 'mmattn.BNInception', 'out': SHORT}
+    check_builds_by_name(config, torch.randn(1, 3, 35, 32), scope)
 
 
 def test_builds_in_the_hosts_recognizer():

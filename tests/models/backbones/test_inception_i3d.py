@@ -2,26 +2,29 @@
 
 import pytest
 import torch
-from mmaction.registry import MODELS as HOST_MODELS
-from mmengine.registry import init_default_scope
 from reference.inception_i3d import LAYERS, inception_i3d, published_weights
 from reference.published import doubled
 from staged_checks import (
     check_bf16,
+    check_builds_by_name,
     check_copies,
+    check_flow_initialization,
     check_freezing,
     check_gradients_and_recomputing,
     check_norm_eval,
     check_one_graph,
     check_outputs_are_not_overwritten,
+    check_partial_bn,
     check_stages_compose,
+    check_widths,
     fill,
     norms,
+    save,
 )
 
 from mmattn.models.backbones import InceptionI3D
-from mmattn.models.backbones.inception_i3d import STAGES
 
+STAGES = tuple(InceptionI3D.stages)
 PARAMETERS = 12697264 - 400 * 1025  # published for Kinetics-400, less its classifier
 SHORT = 'Mixed_3c'
 BN = ('weight', 'bias', 'running_mean', 'running_var')
@@ -40,11 +43,6 @@ def small(**options):
         torch.nn.init.uniform_(norm.bias, -0.5, 0.5)
         torch.nn.init.uniform_(norm.running_var, 0.5, 1.5)
     return net
-
-
-def save(tmp_path, content):
-    torch.save(content, tmp_path / 'i3d.pth')
-    return {'type': 'Pretrained', 'checkpoint': str(tmp_path / 'i3d.pth')}
 
 
 @pytest.mark.parametrize('size', [(9, 33, 40), (16, 38, 45), (7, 31, 66), (1, 1, 2)])
@@ -79,6 +77,10 @@ def test_full_size_shapes_and_parameters(weights):
     assert names == {name for name in weights if 'logits' not in name}
 
 
+def test_widths():
+    check_widths(InceptionI3D, (1, 3, 9, 33, 40))
+
+
 @pytest.mark.parametrize('prefix', ['', 'module.'])
 def test_published_file_loads_as_it_is(tmp_path, weights, prefix):
     content = {prefix + name: value for name, value in weights.items()}
@@ -92,18 +94,15 @@ def test_published_file_loads_as_it_is(tmp_path, weights, prefix):
 def test_incomplete_file(tmp_path, weights):
     content = {name: x for name, x in weights.items() if 'Mixed_3b.b2b' not in name}
     net = InceptionI3D(out=SHORT, init_cfg=save(tmp_path, content))
-    with pytest.raises(ValueError, match=r"i3d.pth: .* first \['Mixed_3b.b2b.conv3d"):
+    with pytest.raises(
+        ValueError, match=r"published.pth: .* first \['Mixed_3b.b2b.conv3d"
+    ):
         net.init_weights()
 
 
 def test_flow_gets_the_mean_of_rgb(tmp_path, weights):
-    options = dict(in_channels=2, out=SHORT, init_cfg=save(tmp_path, weights))
-    net = InceptionI3D(**options)
-    net.init_weights()
-    first = weights['Conv3d_1a_7x7.conv3d.weight']
-    for k in range(2):
-        got = net.Conv3d_1a_7x7.conv3d.weight[:, k]
-        torch.testing.assert_close(got, first.sum(dim=1) / 3)
+    options = dict(channels=2, out=SHORT)
+    net = check_flow_initialization(tmp_path, InceptionI3D, weights, **options)
     assert net(torch.ones(1, 2, 3, 9, 9)).shape == (1, 480, 2, 2, 2)
 
 
@@ -204,9 +203,7 @@ def test_frozen_stages(stages, first_free):
 
 def test_norm_eval_and_partial_bn():
     check_norm_eval(small(norm_eval=True))
-    first, *others = norms(small(partial_bn=True).train())
-    assert first.training
-    assert not any(norm.training for norm in others)
+    check_partial_bn(small(partial_bn=True), torch.randn(2, 3, 5, 33, 40))
 
 
 def test_copies_bf16_and_one_graph():
@@ -229,14 +226,8 @@ def test_default_initialization():
     'scope', ['mmaction', pytest.param('mmdet', marks=pytest.mark.det)]
 )
 def test_builds_by_name_and_its_weights_load(scope):
-    if scope == 'mmdet':
-        pytest.importorskip('mmdet')
-    init_default_scope(scope)
     config = {'type': 'mmattn.InceptionI3D', 'base_channels': 4}
-    net, other = HOST_MODELS.build(config), HOST_MODELS.build(config)
-    other.load_state_dict(net.state_dict())
-    x = torch.randn(1, 3, 2, 9, 9)
-    assert torch.equal(net.eval()(x), other.eval()(x))
+    check_builds_by_name(config, torch.randn(1, 3, 2, 9, 9), scope)
 
 
 @pytest.mark.parametrize(
@@ -244,7 +235,10 @@ def test_builds_by_name_and_its_weights_load(scope):
     [
         ({'out': 'Logits'}, "out: expected names among .*, got 'Logits'"),
         ({'frozen_stages': 13}, 'frozen_stages: .* -1 to 12, .* got 13'),
-        ({'base_channels': 3}, 'base_channels: expected at least 4, got 3'),
+        (
+            {'base_channels': 6},
+            'base_channels: expected a positive multiple of 4, got 6',
+        ),
     ],
 )
 def test_wrong_options(options, message):

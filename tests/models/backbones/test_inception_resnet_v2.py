@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from mmaction.registry import MODELS as HOST_MODELS
 from reference.inception_resnet_v2 import NUM_PARAMETERS, features, timm_shapes
 from reference.published import doubled, seeded_weights
 from staged_checks import (
     check_bf16,
+    check_builds_by_name,
     check_copies,
     check_features,
     check_flow_initialization,
@@ -18,14 +18,15 @@ from staged_checks import (
     check_partial_bn,
     check_sizes,
     check_stages_compose,
+    check_widths,
     fill,
+    save,
 )
 
 from mmattn.models.backbones import InceptionResNetV2
-from mmattn.models.backbones.inception_resnet_v2 import STAGES
 
+STAGES = tuple(InceptionResNetV2.stages)
 SHORT = 'mixed_5b'
-FIRST = 'conv2d_1a.conv.weight'
 
 
 @pytest.fixture(scope='module')
@@ -68,6 +69,10 @@ def test_names_are_timms_but_for_the_classifier(classifier):
     assert shapes == {k: v for k, v in published.items() if k not in left_out}
 
 
+def test_widths():
+    check_widths(InceptionResNetV2, (1, 3, 75, 91))
+
+
 @pytest.mark.parametrize('side, sides', [(224, (25, 12, 5)), (299, (35, 17, 8))])
 def test_parameters_and_shapes(side, sides):
     outs = ('maxpool_5a', 'repeat', 'repeat_1', 'block8', 'conv2d_7b')
@@ -83,9 +88,7 @@ def test_parameters_and_shapes(side, sides):
 @pytest.mark.parametrize('prefix', ['', 'module.'])
 def test_files_load_as_they_are(tmp_path, short_weights, prefix):
     content = {prefix + name: x for name, x in short_weights.items()}
-    torch.save(content, tmp_path / 'published.pth')
-    config = {'type': 'Pretrained', 'checkpoint': str(tmp_path / 'published.pth')}
-    net = InceptionResNetV2(out='repeat_relu', init_cfg=config)
+    net = InceptionResNetV2(out='repeat_relu', init_cfg=save(tmp_path, content))
     net.init_weights()
     for name, value in net.state_dict().items():
         assert torch.equal(value, short_weights[name]), name
@@ -93,7 +96,7 @@ def test_files_load_as_they_are(tmp_path, short_weights, prefix):
 
 def test_flow_gets_the_mean_of_rgb(tmp_path, short_weights):
     net = check_flow_initialization(
-        tmp_path, InceptionResNetV2, short_weights, FIRST, SHORT
+        tmp_path, InceptionResNetV2, short_weights, out=SHORT
     )
     assert net(torch.randn(1, 10, 27, 43)).shape == (1, 320, 1, 3)
 
@@ -147,13 +150,12 @@ def test_bf16(weights):
     check_bf16(net, torch.randn(2, 3, 91, 75))
 
 
-def test_builds_by_name_and_its_weights_load():
+@pytest.mark.parametrize(
+    'scope', ['mmaction', pytest.param('mmdet', marks=pytest.mark.det)]
+)
+def test_builds_by_name_and_its_weights_load(scope):
     config = {'type': 'mmattn.InceptionResNetV2', 'out': SHORT}
-    net, other = HOST_MODELS.build(config).eval(), HOST_MODELS.build(config).eval()
-    net.init_weights()
-    other.load_state_dict(net.state_dict())
-    x = torch.randn(1, 3, 43, 43)
-    assert torch.equal(net(x), other(x))
+    check_builds_by_name(config, torch.randn(1, 3, 43, 43), scope)
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from mmaction.registry import MODELS as HOST_MODELS
 from reference.inception_v3 import NUM_PARAMETERS, features, torchvision_shapes
 from reference.published import doubled, seeded_weights
 from staged_checks import (
     check_bf16,
+    check_builds_by_name,
     check_copies,
     check_features,
     check_flow_initialization,
@@ -18,14 +18,15 @@ from staged_checks import (
     check_partial_bn,
     check_sizes,
     check_stages_compose,
+    check_widths,
     fill,
+    save,
 )
 
 from mmattn.models.backbones import InceptionV3
-from mmattn.models.backbones.inception_v3 import STAGES
 
+STAGES = tuple(InceptionV3.stages)
 SHORT = 'mixed_5b'
-FIRST = 'Conv2d_1a_3x3.conv.weight'
 
 
 @pytest.fixture(scope='module')
@@ -59,6 +60,10 @@ def test_names_are_torchvisions_but_for_the_classifiers():
     assert sorted(names) == sorted(set(published) - set(left_out))
 
 
+def test_widths():
+    check_widths(InceptionV3, (1, 3, 75, 91))
+
+
 @pytest.mark.parametrize('side, sides', [(224, (25, 12, 5)), (299, (35, 17, 8))])
 def test_parameters_and_shapes(side, sides):
     with torch.device('meta'):
@@ -78,16 +83,14 @@ def test_files_load_as_they_are(tmp_path, short_weights, layout, prefix):
         for name, x in short_weights.items()
         if layout == 'torchvision' or not name.startswith('AuxLogits')
     }
-    torch.save(content, tmp_path / 'published.pth')
-    config = {'type': 'Pretrained', 'checkpoint': str(tmp_path / 'published.pth')}
-    net = InceptionV3(out='mixed_5c', init_cfg=config)
+    net = InceptionV3(out='mixed_5c', init_cfg=save(tmp_path, content))
     net.init_weights()
     for name, value in net.state_dict().items():
         assert torch.equal(value, short_weights[name]), name
 
 
 def test_flow_gets_the_mean_of_rgb(tmp_path, short_weights):
-    net = check_flow_initialization(tmp_path, InceptionV3, short_weights, FIRST, SHORT)
+    net = check_flow_initialization(tmp_path, InceptionV3, short_weights, out=SHORT)
     assert net(torch.randn(1, 10, 27, 43)).shape == (1, 256, 1, 3)
 
 
@@ -136,13 +139,12 @@ def test_bf16(net):
     check_bf16(net, torch.randn(2, 3, 91, 75))
 
 
-def test_builds_by_name_and_its_weights_load():
+@pytest.mark.parametrize(
+    'scope', ['mmaction', pytest.param('mmdet', marks=pytest.mark.det)]
+)
+def test_builds_by_name_and_its_weights_load(scope):
     config = {'type': 'mmattn.InceptionV3', 'out': SHORT}
-    net, other = HOST_MODELS.build(config).eval(), HOST_MODELS.build(config).eval()
-    net.init_weights()
-    other.load_state_dict(net.state_dict())
-    x = torch.randn(1, 3, 43, 43)
-    assert torch.equal(net(x), other(x))
+    check_builds_by_name(config, torch.randn(1, 3, 43, 43), scope)
 
 
 @pytest.mark.parametrize(

@@ -2,26 +2,29 @@
 
 import pytest
 import torch
-from mmaction.registry import MODELS as HOST_MODELS
-from mmengine.registry import init_default_scope
 from reference.published import doubled
 from reference.resnext3d import published_shapes, published_weights, resnext3d
 from staged_checks import (
     check_bf16,
+    check_builds_by_name,
     check_copies,
+    check_flow_initialization,
     check_freezing,
     check_gradients_and_recomputing,
     check_norm_eval,
     check_one_graph,
     check_outputs_are_not_overwritten,
+    check_partial_bn,
     check_stages_compose,
+    check_widths,
     fill,
     norms,
+    save,
 )
 
 from mmattn.models.backbones import ResNeXt3D
-from mmattn.models.backbones.resnext3d import STAGES
 
+STAGES = tuple(ResNeXt3D.stages)
 SMALL = {'cardinality': 4, 'base_channels': 6}
 PUBLISHED = {'cardinality': 4, 'width': 6}
 
@@ -39,11 +42,6 @@ def small(depth=50, **options):
         torch.nn.init.uniform_(norm.bias, -0.5, 0.5)
         torch.nn.init.uniform_(norm.running_var, 0.5, 1.5)
     return net
-
-
-def save(tmp_path, content):
-    torch.save(content, tmp_path / 'resnext.pth')
-    return {'type': 'Pretrained', 'checkpoint': str(tmp_path / 'resnext.pth')}
 
 
 @pytest.mark.parametrize(
@@ -85,6 +83,10 @@ def test_published_size():
     assert got == kernels
 
 
+def test_widths():
+    check_widths(ResNeXt3D, (1, 3, 9, 33, 40), depth=50, cardinality=2)
+
+
 @pytest.mark.parametrize('prefix', ['', 'module.'])
 def test_published_file_loads_as_it_is(tmp_path, weights, prefix):
     state = {prefix + name: value for name, value in weights.items()}
@@ -99,17 +101,13 @@ def test_published_file_loads_as_it_is(tmp_path, weights, prefix):
 
 def test_file_of_another_depth(tmp_path, weights):
     net = ResNeXt3D(101, **SMALL, init_cfg=save(tmp_path, weights))
-    with pytest.raises(ValueError, match=r"resnext.pth: .* first \['layer3.6.conv1"):
+    with pytest.raises(ValueError, match=r"published.pth: .* first \['layer3.6.conv1"):
         net.init_weights()
 
 
 def test_flow_gets_the_mean_of_rgb(tmp_path, weights):
-    options = dict(in_channels=2, out='stem', init_cfg=save(tmp_path, weights))
-    net = ResNeXt3D(50, **SMALL, **options)
-    net.init_weights()
-    for k in range(2):
-        expected = weights['conv1.weight'].sum(dim=1) / 3
-        torch.testing.assert_close(net.conv1.weight[:, k], expected)
+    options = dict(channels=2, depth=50, out='stem', **SMALL)
+    net = check_flow_initialization(tmp_path, ResNeXt3D, weights, **options)
     assert net(torch.ones(1, 2, 3, 9, 9)).shape == (1, 6, 2, 3, 3)
 
 
@@ -173,9 +171,7 @@ def test_frozen_stages(stages, first_free):
 
 def test_norm_eval_and_partial_bn():
     check_norm_eval(small(norm_eval=True))
-    first, *others = norms(small(partial_bn=True).train())
-    assert first.training
-    assert not any(norm.training for norm in others)
+    check_partial_bn(small(partial_bn=True), torch.randn(2, 3, 5, 33, 40))
 
 
 def test_copies_bf16_and_one_graph():
@@ -189,14 +185,8 @@ def test_copies_bf16_and_one_graph():
     'scope', ['mmaction', pytest.param('mmdet', marks=pytest.mark.det)]
 )
 def test_builds_by_name_and_its_weights_load(scope):
-    if scope == 'mmdet':
-        pytest.importorskip('mmdet')
-    init_default_scope(scope)
     config = {'type': 'mmattn.ResNeXt3D', 'depth': 50, **SMALL}
-    net, other = HOST_MODELS.build(config), HOST_MODELS.build(config)
-    other.load_state_dict(net.state_dict())
-    x = torch.randn(1, 3, 2, 9, 9)
-    assert torch.equal(net.eval()(x), other.eval()(x))
+    check_builds_by_name(config, torch.randn(1, 3, 2, 9, 9), scope)
 
 
 @pytest.mark.parametrize(

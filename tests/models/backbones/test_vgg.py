@@ -2,8 +2,22 @@
 
 import pytest
 import torch
-from mmaction.registry import MODELS as HOST_MODELS
-from mmengine.registry import init_default_scope
+from staged_checks import (
+    check_bf16,
+    check_builds_by_name,
+    check_copies,
+    check_flow_initialization,
+    check_freezing,
+    check_gradients_and_recomputing,
+    check_norm_eval,
+    check_one_graph,
+    check_outputs_are_not_overwritten,
+    check_partial_bn,
+    check_sizes,
+    check_stages_compose,
+    norms,
+    save,
+)
 from torch.nn import functional as F
 
 from mmattn.models.backbones import VGG
@@ -79,12 +93,6 @@ def literal_vgg(weights, x, batch_norm=False):
     return maps
 
 
-def save(tmp_path, weights):
-    path = tmp_path / 'vgg.pth'
-    torch.save(weights, path)
-    return {'type': 'Pretrained', 'checkpoint': str(path)}
-
-
 @pytest.mark.parametrize('batch_norm', [False, True])
 def test_published_names_and_values(tmp_path, batch_norm):
     weights = torchvision_weights(batch_norm)
@@ -158,14 +166,26 @@ def test_one_output_or_a_tuple():
     assert single.shape == (1, WIDTH, 16, 16)
 
 
-@pytest.mark.parametrize('stage', ['conv1', 'pool1', 'conv4', 'fc6', 'fc7'])
-def test_stages_compose_to_the_network(stage):
-    vgg, x = make().eval(), torch.randn(2, 3, 47, 64)
-    kept = x.clone()
-    middle = vgg.forward_stages(x, stop=stage)
-    torch.testing.assert_close(vgg.forward_stages(middle, start=stage), vgg(x))
-    assert torch.equal(x, kept)
-    assert torch.equal(vgg.forward_stages(x, start=stage, stop=stage), x)
+def test_stages_compose_to_the_network():
+    stages = ('conv1', 'pool1', 'conv4', 'fc6', 'fc7')
+    check_stages_compose(make().eval(), torch.randn(2, 3, 47, 64), stages)
+
+
+@pytest.mark.parametrize('fc_relu', [False, True])
+def test_outputs_are_not_overwritten(fc_relu):
+    vgg = make(out=tuple(VGG.stages), fc_relu=fc_relu).eval()
+    check_outputs_are_not_overwritten(vgg, torch.randn(2, 3, 40, 33))
+
+
+def test_widths():
+    with torch.device('meta'):
+        outs = ('conv1', 'conv2', 'conv3', 'conv4', 'conv5', 'fc6')
+        maps = VGG(13, base_channels=5, fc_channels=7, out=outs)(
+            torch.empty(1, 3, 32, 32)
+        )
+    assert [x.shape[1] for x in maps] == [5, 10, 20, 40, 40, 7]
+    with pytest.raises(ValueError, match='base_channels: expected a positive multiple'):
+        make(base_channels=0)
 
 
 def test_dropout_is_between_the_layers():
@@ -197,6 +217,11 @@ def test_frozen_stages(frozen, first_free):
     assert torch.equal(vgg.features[1].running_mean, before) == (frozen > 0)
 
 
+def test_frozen_stages_keep_their_statistics():
+    vgg = make(batch_norm=True, frozen_stages=2)
+    check_freezing(vgg, 'features.14.weight', torch.randn(2, 3, 64, 64))
+
+
 def test_all_is_frozen():
     vgg = make(frozen_stages='all').train()
     assert not any(p.requires_grad for p in vgg.parameters())
@@ -204,40 +229,30 @@ def test_all_is_frozen():
 
 
 def test_norm_eval():
-    vgg = make(batch_norm=True, norm_eval=True).train()
-    assert not vgg.features[1].training
+    vgg = make(batch_norm=True, norm_eval=True)
+    check_norm_eval(vgg)
     assert vgg.classifier[2].training
 
 
 def test_partial_bn():
-    vgg = make(batch_norm=True, partial_bn=True).train()
-    first, *others = [m for m in vgg.modules() if isinstance(m, torch.nn.BatchNorm2d)]
-    assert first.training
-    assert first.weight.requires_grad
-    assert len(others) == 12
-    assert not any(norm.training or norm.weight.requires_grad for norm in others)
-    assert vgg.features[3].weight.requires_grad
+    vgg = make(batch_norm=True, partial_bn=True)
+    assert len(norms(vgg)) == 13
+    check_partial_bn(vgg, torch.randn(2, 3, 64, 64))
 
 
-def test_recomputing_keeps_the_gradients():
-    vgg, x = make(out='fc6'), torch.randn(2, 3, 40, 40)
-    grads = []
-    for vgg.with_cp in (False, True):
-        vgg.zero_grad()
-        vgg(x).square().sum().backward()
-        grads.append([p.grad.clone() for p in vgg.parameters()])
-    for plain, recomputed in zip(*grads, strict=True):
-        torch.testing.assert_close(recomputed, plain)
-        assert plain.abs().max() > 0
+def test_gradients_and_recomputing():
+    vgg = make(out='fc6', base_channels=8).eval()
+    check_gradients_and_recomputing(vgg, torch.randn(2, 3, 40, 40))
+
+
+def test_copies():
+    check_copies(make().eval(), torch.randn(1, 3, 33, 40))
 
 
 def test_flow_gets_the_mean_of_rgb_at_initialization_only(tmp_path):
     weights = torchvision_weights()
-    vgg = make(in_channels=10, init_cfg=save(tmp_path, weights))
-    vgg.init_weights()
-    r, g, b = weights['features.0.weight'].unbind(1)
-    for k in range(10):
-        torch.testing.assert_close(vgg.features[0].weight[:, k], (r + g + b) / 3)
+    options = {'out': 'fc7', 'base_channels': WIDTH, 'fc_channels': FC}
+    vgg = check_flow_initialization(tmp_path, VGG, weights, **options)
     assert torch.equal(vgg.features[2].weight, weights['features.2.weight'])
     assert vgg(torch.randn(1, 10, 32, 32)).shape == (1, FC, 1, 1)
     with pytest.raises(RuntimeError, match='size mismatch'):
@@ -269,7 +284,7 @@ def test_recognizer_checkpoint_by_prefix(tmp_path):
 
 def test_weights_of_another_network(tmp_path):
     vgg = make(init_cfg=save(tmp_path, torchvision_weights(batch_norm=True)))
-    with pytest.raises(ValueError, match=r"vgg\.pth: .* first \['features\.2\."):
+    with pytest.raises(ValueError, match=r"published\.pth: .* first \['features\.2\."):
         vgg.init_weights()
 
 
@@ -282,27 +297,23 @@ def test_default_initialization():
     assert torch.equal(vgg.features[1].weight, torch.ones(WIDTH))
 
 
-def test_bf16_autocast_and_one_graph():
+def test_bf16_and_one_graph():
     vgg, x = make().eval(), torch.randn(1, 3, 32, 32)
-    with torch.autocast('cpu', torch.bfloat16):
-        torch.testing.assert_close(vgg(x).float(), vgg(x.clone()).float())
-        assert vgg(x).isfinite().all()
-    compiled = torch.compile(vgg, fullgraph=True, backend='eager')
-    torch.testing.assert_close(compiled(x), vgg(x))
+    check_bf16(vgg, x)
+    check_one_graph(vgg, x)
 
 
 @pytest.mark.parametrize(
     'scope', ['mmaction', pytest.param('mmdet', marks=pytest.mark.det)]
 )
 def test_builds_by_name_and_its_weights_load(scope):
-    if scope == 'mmdet':
-        pytest.importorskip('mmdet')
-    init_default_scope(scope)
     config = {'type': 'mmattn.VGG', 'depth': 11, 'base_channels': 2, 'fc_channels': 5}
-    vgg, other = HOST_MODELS.build(config), HOST_MODELS.build(config)
-    other.load_state_dict(vgg.state_dict())
-    x = torch.randn(1, 3, 64, 32)
-    assert torch.equal(vgg(x), other(x))
+    check_builds_by_name(config, torch.randn(1, 3, 64, 32), scope)
+
+
+def test_smallest_frames():
+    check_sizes(VGG, 32, depth=11)
+    check_sizes(VGG, 8, depth=11, out='pool3')
 
 
 @pytest.mark.parametrize(
