@@ -8,9 +8,10 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmattn.testing.data import FEATURE_CHANNELS, NUM_CLASSES
+from mmattn.testing.data import FEATURE_CHANNELS, NUM_CLASSES, NUM_FRAMES
 
 CROP = 32
+CLIP = 8
 WINDOW = 3
 
 
@@ -88,6 +89,29 @@ def _vgg(node: Any, context: Context) -> None:
     context.channels = FEATURE_CHANNELS
 
 
+def _cut_rule(out: str, channels: int) -> Callable[[Any, Context], None]:
+    """End a network early: those of fixed width are large in depth only."""
+
+    def rule(node: Any, context: Context) -> None:
+        node['out'] = out
+        node.pop('init_cfg', None)
+        context.channels = channels
+
+    return rule
+
+
+def _inception_i3d(node: Any, context: Context) -> None:
+    node.update(base_channels=4)
+    node.pop('init_cfg', None)
+    context.channels = 64
+
+
+def _resnext3d(node: Any, context: Context) -> None:
+    node.update(depth=50, base_channels=4, cardinality=2)
+    node.pop('init_cfg', None)
+    context.channels = 128
+
+
 def _stored_features(node: Any, context: Context) -> None:
     context.channels = FEATURE_CHANNELS
 
@@ -103,15 +127,21 @@ def _temporal_lstm_head(node: Any, context: Context) -> None:
     )
 
 
-def _tsn_head(node: Any, context: Context) -> None:
+def _linear_head(node: Any, context: Context) -> None:
     node.update(num_classes=NUM_CLASSES, in_channels=context.channels)
 
 
 MODEL_RULES: dict[str, Callable[[Any, Context], None]] = {
+    'I3DHead': _linear_head,
+    'mmattn.BNInception': _cut_rule('inception_3c', 576),
+    'mmattn.InceptionI3D': _inception_i3d,
+    'mmattn.InceptionResNetV2': _cut_rule('mixed_5b', 320),
+    'mmattn.InceptionV3': _cut_rule('mixed_5d', 288),
+    'mmattn.ResNeXt3D': _resnext3d,
     'mmattn.StoredFeatures': _stored_features,
     'mmattn.TemporalLSTMHead': _temporal_lstm_head,
     'mmattn.VGG': _vgg,
-    'TSNHead': _tsn_head,
+    'TSNHead': _linear_head,
 }
 
 
@@ -137,16 +167,30 @@ DATASET_RULES: dict[str, Callable[[Any, Context], None]] = {
 }
 
 
+def _resize(step: Any) -> None:
+    exact = not step.get('keep_ratio', True)
+    step['scale'] = (CROP, CROP) if exact else (-1, CROP + 4)
+
+
 def _sample_frames(step: Any) -> None:
     step['num_clips'] = min(step['num_clips'], 2)
+    step['clip_len'] = min(step['clip_len'], CLIP)
+
+
+def _sample_windows(step: Any) -> None:
+    if step.get('window_frames', 30) > 1:
+        step['window_frames'] = WINDOW
+    else:  # clips one after the other: equally many of every video, for the batch
+        step.update(clip_len=CLIP, stride=max(NUM_FRAMES))
 
 
 PIPELINE_RULES: dict[str, Callable[[Any], None]] = {
     'CenterCrop': lambda step: step.update(crop_size=CROP),
+    'MultiScaleCrop': lambda step: step.update(input_size=CROP),
     'RandomCrop': lambda step: step.update(size=CROP),
-    'Resize': lambda step: step.update(scale=(-1, CROP + 4)),
+    'Resize': _resize,
     'SampleFrames': _sample_frames,
     'TenCrop': lambda step: step.update(crop_size=CROP),
     'mmattn.FlowTenCrop': lambda step: step.update(crop_size=CROP),
-    'mmattn.SampleWindows': lambda step: step.update(window_frames=WINDOW),
+    'mmattn.SampleWindows': _sample_windows,
 }

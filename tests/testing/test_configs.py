@@ -19,7 +19,7 @@ CONFIGS = sorted(
     path for path in ROOT.rglob('*.py') if '_base_' not in path.relative_to(ROOT).parts
 )
 NAME = re.compile(
-    r'(?P<algorithm>(stbta|pyramid|temporal_lstm|convlstm|slowfast_attn|tsn|i3d)'
+    r'(?P<algorithm>(stbta|pyramid|temporal_lstm|convlstm|slowfast_attn|tsn|i3d|resnext3d)'
     r'(-[a-z0-9-]+)?)'
     r'_(?P<backbone>[a-z0-9-]+)'
     r'_(?P<schedule>\d+xb\d+-[a-z0-9-]+-\d+(e|kiter))'

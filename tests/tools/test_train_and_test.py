@@ -19,6 +19,10 @@ from mmattn.utils.host_tools import load_host_tool
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 VIDEO = 'temporal_lstm_vgg16_8xb4-30x1-20e_ucf101-split1-rgb'
+BASELINES = (
+    'tsn_in1k-pre-bninception_8xb8-5x1x3-100e_hmdb51-split1-flow',
+    'i3d_k400-pre-inception-v1_8xb8-64x1x1-100e_ucf101-split1-rgb',
+)
 FEATURES = 'temporal_lstm_vgg16-fc6_1xb64-30x1-50e_ucf101-split1-rgb'
 
 
@@ -78,6 +82,19 @@ def test_bf16_and_split_from_training_to_fused_scores(shrunk, tmp_path):
     report = json.loads((tmp_path / 'fused.json').read_text())
     assert report['fusion'] == pytest.approx(fused)
     assert fuse.stdout.splitlines()[-1].endswith('fusion')
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('stem', BASELINES)
+def test_baselines_from_training_to_scores(shrunk, tmp_path, stem):
+    config = tmp_path / 'model.py'
+    shrunk(stem).dump(config)
+    start('train.py', tmp_path, config)
+    checkpoint = last_checkpoint(tmp_path / 'work_dirs' / 'model')
+    start('test.py', tmp_path, config, checkpoint, '--dump', 'scores.pkl')
+    scores = load_scores(tmp_path / 'scores.pkl')
+    assert scores.labels.tolist() == [0, 1, 2, 0]
+    np.testing.assert_allclose(scores.scores.sum(axis=1), 1, atol=1e-5)
 
 
 @pytest.fixture

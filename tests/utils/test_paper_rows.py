@@ -122,7 +122,8 @@ def test_runs_are_distinct_and_complete():
 
 
 def test_options_are_read_as_by_the_tools():
-    path = config_path(ROWS[0], ROWS[0].configs[0])
+    row = next(row for row in ROWS if row.key == 'temporal_lstm')
+    path = config_path(row, row.configs[0])
     options = ('model.cls_head.num_steps=7', 'model.cls_head.topk=(1,2)', 'a.b=text')
     cfg = load_config(path, options)
     assert cfg.model.cls_head.num_steps == 7

@@ -1,0 +1,33 @@
+# Temporal segment network on VGG-16, optical flow of HMDB51, without attention: the
+# baseline of "Interaction-aware Spatio-temporal Pyramid Attention Networks for Action
+# Classification" (ECCV 2018). Schedule, decay and dropout of that paper.
+_base_ = [
+    '../../_base_/models/temporal_lstm_convnet.py',
+    '../../_base_/datasets/tsn_flow_224.py',
+    '../../_base_/schedules/sgd_30kiter.py',
+]
+
+model = dict(
+    backbone=dict(in_channels=10, dropout=0.7),
+    # Flow is centered at 128; the ImageNet weights expect a unit of about 57.6.
+    data_preprocessor=dict(mean=[128] * 10, std=[57.6] * 10),
+    cls_head=dict(num_classes=51, dropout_ratio=0.7))
+
+optim_wrapper = dict(optimizer=dict(weight_decay=4e-5))
+param_scheduler = [
+    dict(type='MultiStepLR', begin=0, end=30000, by_epoch=False,
+         milestones=[12000, 24000], gamma=0.1)
+]
+auto_scale_lr = dict(base_batch_size=64)
+
+train_list = dict(
+    ann_file='data/hmdb51/hmdb51_train_split_{{$MMATTN_SPLIT:1}}_flow.txt',
+    data_prefix=dict(img='data/hmdb51/rawframes'),
+    num_classes=51)
+test_list = dict(
+    ann_file='data/hmdb51/hmdb51_val_split_{{$MMATTN_SPLIT:1}}_flow.txt',
+    data_prefix=dict(img='data/hmdb51/rawframes'),
+    num_classes=51)
+train_dataloader = dict(sampler=dict(infinite=True), dataset=train_list)
+val_dataloader = dict(dataset=test_list)
+test_dataloader = dict(dataset=test_list)
