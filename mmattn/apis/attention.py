@@ -65,7 +65,7 @@ def attend_to_videos(
         if not Path(video).is_file():
             raise ValueError(f'expected a video file, got {str(video)!r}')
     pipeline = Compose(model.cfg.test_pipeline)
-    items = (pipeline(_video_info(Path(video))) for video in videos)
+    items = (pipeline(video_info(Path(video))) for video in videos)
     results = attend(model, items, names=names)
     bar = progress_bar(results, total=len(videos), description='videos', shown=progress)
     for video, (sample, records) in zip(videos, bar, strict=True):
@@ -125,7 +125,12 @@ def frame_weights(record: AttentionRecord, *, last_steps: int | None = None) -> 
     return numbers, weights / weights.sum()
 
 
-def _video_info(video: Path) -> dict[str, Any]:
+def video_info(video: Path) -> dict[str, Any]:
+    """Return what a test pipeline needs of a video file.
+
+    Args:
+        video: The file.
+    """
     return dict(
         filename=str(video),
         video_id=video.stem,

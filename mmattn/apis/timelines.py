@@ -71,7 +71,7 @@ def _draw(
     frames = reader.get_batch(numbers.tolist()).asnumpy()
     predicted = int(sample.pred_label)
     score = float(sample.pred_score[predicted])
-    label = None if truth is None else _class_name(int(truth['label']), classes)
+    label = None if truth is None else class_name(int(truth['label']), classes)
     save_timeline(
         picture,
         frames,
@@ -82,7 +82,7 @@ def _draw(
         frame_numbers=numbers,
         title=video.name,
         label=label,
-        prediction=f'{_class_name(predicted, classes)} ({score:.2f})',
+        prediction=f'{class_name(predicted, classes)} ({score:.2f})',
     )
 
 
@@ -96,7 +96,16 @@ def _read_truth(folder: str | Path | None, stem: str) -> dict[str, np.ndarray] |
         return {name: content[name] for name in ('label', 'key')}
 
 
-def _class_name(index: int, classes: Sequence[str] | None) -> str:
+def class_name(index: int, classes: Sequence[str] | None) -> str:
+    """Return the name of a class, or its number if there are no names.
+
+    Args:
+        index: Number of the class.
+        classes: Names of all classes.
+
+    Raises:
+        ValueError: If there are too few names.
+    """
     if classes is None:
         return f'class {index}'
     if index >= len(classes):

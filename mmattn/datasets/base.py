@@ -95,6 +95,40 @@ def check_decoded(results: dict) -> None:
             raise BrokenVideoError(f'sampled frame {number} cannot be decoded')
 
 
+def run_steps(steps: Sequence[Any], results: dict) -> Any:
+    """Run steps of a pipeline on a sample.
+
+    Args:
+        steps: The steps.
+        results: The sample.
+
+    Raises:
+        BrokenVideoError: If a step finds that a file is broken, see
+            :func:`is_broken_input`.
+
+    Example:
+        >>> run_steps([], {'label': 1})
+        {'label': 1}
+    """
+    for step in steps:
+        try:
+            results = step(results)
+        except BrokenVideoError:
+            raise
+        except Exception as error:
+            if not is_broken_input(step, error):
+                raise
+            cause = ' '.join(str(error).split())
+            raise BrokenVideoError(
+                f'{type(step).__name__} failed with {type(error).__name__}: {cause}'
+            ) from error
+        if results is None:
+            return None
+        if isinstance(step, DECODE_STEPS):
+            check_decoded(results)
+    return results
+
+
 class CheckedActionDataset(BaseActionDataset):
     """Base of our data sets: checks lists early and survives broken videos.
 
@@ -267,23 +301,7 @@ class CheckedActionDataset(BaseActionDataset):
             ) from error
 
     def _run_pipeline(self, results: dict) -> Any:
-        for step in self.pipeline.transforms:
-            try:
-                results = step(results)
-            except BrokenVideoError:
-                raise
-            except Exception as error:
-                if not is_broken_input(step, error):
-                    raise
-                cause = ' '.join(str(error).split())
-                raise BrokenVideoError(
-                    f'{type(step).__name__} failed with {type(error).__name__}: {cause}'
-                ) from error
-            if results is None:
-                return None
-            if isinstance(step, DECODE_STEPS):
-                check_decoded(results)
-        return results
+        return run_steps(self.pipeline.transforms, results)
 
     def __getitem__(self, idx: int) -> Any:
         if not self._fully_initialized:

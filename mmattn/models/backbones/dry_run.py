@@ -85,7 +85,7 @@ def run_on_zeros(
     shapes = _input_shapes(net) if input_shape is None else [tuple(input_shape)]
     batch = getattr(net, 'num_segments', None) or 1
     errors: dict[tuple[int, ...], Exception] = {}
-    with _in_eval_mode(net), _noting(net, passages), torch.no_grad():
+    with in_eval_mode(net), _noting(net, passages), torch.no_grad():
         for shape in shapes:
             passages.clear()
             try:
@@ -149,7 +149,12 @@ def _input_shapes(net: nn.Module) -> list[tuple[int, ...]]:
 
 
 @contextmanager
-def _in_eval_mode(net: nn.Module) -> Iterator[None]:
+def in_eval_mode(net: nn.Module) -> Iterator[None]:
+    """Set the modes of all modules directly, which no ``train`` can undo; restore them.
+
+    Args:
+        net: Network.
+    """
     modes = [(module, module.training) for module in net.modules()]
     try:
         for module, _ in modes:

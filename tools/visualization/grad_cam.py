@@ -1,0 +1,84 @@
+"""Draw where models see evidence for a class, one row for each model (Grad-CAM).
+
+python tools/visualization/grad_cam.py VIDEO... --model CONFIG CHECKPOINT --out DIR
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from mmattn.apis.attention import load_model
+from mmattn.apis.grad_cams import draw_grad_cams
+from mmattn.utils.host_tools import add_split_option, find_config, set_split
+from mmattn.visualization.contact_sheet import FORMATS
+
+
+def main() -> int:
+    """Run the tool."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        'videos',
+        nargs='+',
+        help='video files; folders of frames or flow for models that read those',
+    )
+    parser.add_argument(
+        '--model',
+        nargs=2,
+        action='append',
+        required=True,
+        metavar=('CONFIG', 'CHECKPOINT'),
+        help='once for each row, such as the baseline and the model with attention',
+    )
+    parser.add_argument('--out', required=True, help='folder for the pictures')
+    parser.add_argument(
+        '--layer',
+        action='append',
+        help='module or stage of the backbone whose maps are weighted, once for all '
+        'models or once for each; the output of the backbone by default',
+    )
+    parser.add_argument(
+        '--class',
+        dest='class_index',
+        default='predicted',
+        help='number of the class; by default the one that each model predicts',
+    )
+    parser.add_argument('--format', nargs='+', choices=FORMATS, default=['png'])
+    parser.add_argument('--columns', type=int, default=8, help='frames on a png')
+    parser.add_argument('--classes', help='text file with a class name per line')
+    parser.add_argument('--device', default='cpu', help='such as cuda:0')
+    add_split_option(parser)
+    args = parser.parse_args()
+    if args.class_index != 'predicted' and not args.class_index.isdecimal():
+        parser.error(
+            f"--class: expected a number or 'predicted', got {args.class_index!r}"
+        )
+    predicted = args.class_index == 'predicted'
+    set_split(args.split)
+    classes = None
+    if args.classes:
+        classes = Path(args.classes).read_text(encoding='utf-8').splitlines()
+    models = {}
+    for number, (config, checkpoint) in enumerate(args.model, 1):
+        path = find_config(config)
+        model = load_model(path, checkpoint, device=args.device)
+        models[f'{number} {path.stem}'] = model
+    layers = args.layer or ['backbone']
+    pictures, broken = draw_grad_cams(
+        models,
+        args.videos,
+        args.out,
+        layers=layers[0] if len(layers) == 1 else layers,
+        class_index=None if predicted else int(args.class_index),
+        formats=args.format,
+        num_columns=args.columns,
+        classes=classes,
+    )
+    for picture in pictures:
+        print(picture)
+    for message in broken:
+        print(f'broken: {message}', file=sys.stderr)
+    return 1 if broken else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
