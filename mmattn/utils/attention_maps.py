@@ -119,7 +119,7 @@ def emit_attention(
     axes = _checked_axes(name, maps, axes)
     info = _row_info(sample=sample, crop=crop, roi=roi, frames=frames)
     if sample is None:
-        info = {**(_rows.get() or {}), **info}
+        info = {**_rows_of_clips(_rows.get() or {}, maps, axes), **info}
         if frames is None and 'frames' in info and 'frame' in axes:
             size = maps.shape[axes.index('frame')]
             info['frames'] = _every_nth(name, info['frames'], size)
@@ -295,6 +295,20 @@ def _row_info(**values: Any) -> dict[str, Any]:
         elif value is not None:
             given[key] = tuple(_integers(key, value, 1).tolist())
     return given
+
+
+def _rows_of_clips(
+    rows: dict[str, Any], maps: Tensor, axes: tuple[str, ...]
+) -> dict[str, Any]:
+    """Say of clips what is said of their frames: T rows in a row are one of the map."""
+    T = maps.shape[axes.index('frame')] if 'frame' in axes else 1
+    frames = rows.get('frames')
+    if any(len(value) != T * maps.shape[0] for value in rows.values()) or (
+        frames is not None and frames.shape[1] != 1
+    ):
+        return rows
+    clips = {key: value[::T] for key, value in rows.items()}
+    return clips if frames is None else {**clips, 'frames': frames.view(-1, T)}
 
 
 def _every_nth(name: str, frames: Tensor, size: int) -> Tensor:

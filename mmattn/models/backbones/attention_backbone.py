@@ -1,7 +1,6 @@
 """Any backbone with attention modules between its stages."""
 
 import copy
-import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 
 from mmattn.models.backbones.base import StagedBackbone
 from mmattn.models.backbones.dry_run import Passages, called_places, run_on_zeros
+from mmattn.models.layers.build import build_attention
 from mmattn.registry import MODELS
 
 # Methods that leave out the classifier; a network without it gives vectors.
@@ -114,7 +114,7 @@ class AttentionBackbone(nn.Module):
         for k, (when, name, config) in enumerate(entries):
             _require_place(self, f'attentions[{k}].{when}', name, passages)
             channels = passages.channels(when, name)
-            modules.append(_build_attention(f'attentions[{k}]', config, channels))
+            modules.append(build_attention(f'attentions[{k}].module', config, channels))
         self.attentions = modules
         self._attach([(when, name) for when, name, _ in entries])
         if freeze_backbone:
@@ -221,20 +221,6 @@ def _require_place(net: nn.Module, key: str, name: str, passages: Passages) -> N
             f'{key}: expected a place that {type(net).__name__} runs, one of '
             f'{called_places(net, passages)} or inside of them, got {name!r}'
         )
-
-
-def _build_attention(key: str, config: dict, channels: int) -> nn.Module:
-    config = copy.deepcopy(config)
-    with MODELS.switch_scope_and_registry(None) as registry:
-        kind = config.get('type')
-        build = registry.get(kind) if isinstance(kind, str) else kind
-    known = build is not None and 'in_channels' in inspect.signature(build).parameters
-    if known and config.setdefault('in_channels', channels) != channels:
-        raise ValueError(
-            f'{key}.module.in_channels: expected {channels}, the channels at its '
-            f'place, got {config["in_channels"]}'
-        )
-    return MODELS.build(config)
 
 
 def _attend_input(

@@ -1,6 +1,21 @@
 """Attention cores: plain modules and pure functions."""
 
 from mmattn.models.layers.squeeze_excitation import SqueezeExcitation
+from mmattn.models.layers.stbta import STBTA
+from mmattn.models.layers.stbta_attention import (
+    SpatialAttentionI,
+    SpatialAttentionII,
+    TemporalAttention,
+)
+from mmattn.models.layers.stbta_hourglass import Hourglass
 from mmattn.models.layers.temporal_attention import TemporalAttentionLSTM
 
-__all__ = ['SqueezeExcitation', 'TemporalAttentionLSTM']
+__all__ = [
+    'STBTA',
+    'Hourglass',
+    'SpatialAttentionI',
+    'SpatialAttentionII',
+    'SqueezeExcitation',
+    'TemporalAttention',
+    'TemporalAttentionLSTM',
+]

@@ -1,5 +1,6 @@
 """Modules between stages of a backbone, or between backbone and head."""
 
+from mmattn.models.necks.attention_neck import AttentionNeck
 from mmattn.models.necks.frame_reduction import FrameMean, FrameReduction
 
-__all__ = ['FrameMean', 'FrameReduction']
+__all__ = ['AttentionNeck', 'FrameMean', 'FrameReduction']

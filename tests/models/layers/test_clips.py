@@ -1,0 +1,59 @@
+"""Frames as clips and back, and telling modules how long a clip is."""
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+from mmattn.models.layers import STBTA, TemporalAttention
+from mmattn.models.layers.clips import (
+    ClipModule,
+    fold_frames,
+    tell_num_segments,
+    unfold_clips,
+)
+
+
+def test_frame_index_is_fastest():
+    frames = torch.arange(6.0).view(6, 1, 1, 1).expand(6, 2, 5, 7)
+    clips = unfold_clips(frames, 3)
+    assert clips.shape == (2, 2, 3, 5, 7)
+    assert clips[:, 0, :, 0, 0].tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert torch.equal(fold_frames(clips), frames)
+
+
+@pytest.mark.parametrize(
+    'memory_format', [torch.contiguous_format, torch.channels_last]
+)
+def test_nothing_is_copied(memory_format):
+    frames = torch.randn(6, 2, 5, 7).contiguous(memory_format=memory_format)
+    folded = fold_frames(unfold_clips(frames, 3))
+    assert folded.data_ptr() == frames.data_ptr()
+    assert folded.stride() == frames.stride()
+
+
+def test_all_modules_are_told_others_are_not():
+    model = nn.Sequential(STBTA(2), TemporalAttention(), nn.Linear(2, 2))
+    model[2].num_segments = 8  # as in the host's TSM
+    tell_num_segments(model, 5)
+    told = [m.num_segments for m in model.modules() if isinstance(m, ClipModule)]
+    assert told == [5] * 5
+    assert model[2].num_segments == 8
+
+
+def test_recomputed_in_the_backward_pass():
+    tam, x = TemporalAttention(), torch.randn(6, 2, 5, 7)
+    tell_num_segments(tam, 3)
+    tam(x).square().sum().backward()
+    expected = tam.conv.weight.grad.clone()
+    tam.zero_grad()
+    checkpoint(tam, x, use_reentrant=False).square().sum().backward()
+    torch.testing.assert_close(tam.conv.weight.grad, expected)
+    assert expected.any()
+
+
+def test_wrong_number_of_frames():
+    with pytest.raises(
+        ValueError, match=r'expected a divisor of the 7 frames .*, got 3'
+    ):
+        unfold_clips(torch.ones(7, 2, 5, 7), 3)
