@@ -1,6 +1,7 @@
 """Data sets, samplers and pipeline steps."""
 
 from .base import AnnotationFileNotFoundError, BrokenVideoError, CheckedActionDataset
+from .charades import CharadesVideo, read_charades
 from .features import FeatureDataset
 from .samplers import SeededIndex, SeededSampler, seeded_rng
 from .transforms import (
@@ -18,6 +19,7 @@ __all__ = [
     'ActionVideoDataset',
     'AnnotationFileNotFoundError',
     'BrokenVideoError',
+    'CharadesVideo',
     'CheckedActionDataset',
     'FeatureDataset',
     'FlowFlip',
@@ -28,5 +30,6 @@ __all__ = [
     'SeededSampler',
     'dequantize_flow',
     'quantize_flow',
+    'read_charades',
     'seeded_rng',
 ]

@@ -148,6 +148,8 @@ class CheckedActionDataset(BaseActionDataset):
             ``'replace'`` reports it once and draws another sample, ``'raise'`` stops.
             With ``test_mode=True`` a broken video always stops the run.
         max_refetch: Number of other samples tried before giving up, at least 0.
+        allow_unlabeled: Whether, with ``multi_class=True``, a line without labels is a
+            video that shows none of the classes.
         **host_args: Arguments of the MMAction2 class (``data_root``, ``data_prefix``,
             ``num_classes``, ``test_mode``, ...), which rejects unknown ones.
 
@@ -169,6 +171,7 @@ class CheckedActionDataset(BaseActionDataset):
         *,
         on_broken: str = 'replace',
         max_refetch: int = 20,
+        allow_unlabeled: bool = False,
         **host_args: Any,
     ) -> None:
         if on_broken not in ('replace', 'raise'):
@@ -177,7 +180,13 @@ class CheckedActionDataset(BaseActionDataset):
             )
         if max_refetch < 0:
             raise ValueError(f'expected `max_refetch` of 0 or more, got {max_refetch}')
+        if allow_unlabeled and not host_args.get('multi_class'):
+            raise ValueError(
+                'expected multi_class=True with `allow_unlabeled`, got multi_class='
+                f'{host_args.get("multi_class", False)}'
+            )
         self.on_broken = on_broken
+        self.allow_unlabeled = allow_unlabeled
         super().__init__(ann_file, pipeline, max_refetch=max_refetch, **host_args)
 
     def read_list(self) -> list[ListLine]:
@@ -208,7 +217,7 @@ class CheckedActionDataset(BaseActionDataset):
             )
         records = [self._parse_line(n, line) for n, line in enumerate(lines, 1)]
         unlabeled = sum(not record.labels for record in records)
-        if unlabeled:
+        if unlabeled and not self.allow_unlabeled:
             print_log(
                 f'{unlabeled} of {len(records)} lines of {self.ann_file} have no '
                 'label: predict with it, but do not evaluate',
@@ -222,12 +231,13 @@ class CheckedActionDataset(BaseActionDataset):
         path, *fields = line.strip().split(self.delimiter) or ['']
         numbers = [int(field) for field in fields if field.isdecimal()]
         counts, labels = numbers[: self.num_counts], numbers[self.num_counts :]
+        may_lack_label = self.test_mode and not self.multi_class
         well_formed = (
             bool(path)
             and len(numbers) == len(fields)
             and len(counts) == self.num_counts
             and (self.multi_class or len(labels) <= 1)
-            and (bool(labels) or (self.test_mode and not self.multi_class))
+            and (bool(labels) or self.allow_unlabeled or may_lack_label)
         )
         if not well_formed:
             raise ValueError(
@@ -257,6 +267,8 @@ class CheckedActionDataset(BaseActionDataset):
         first_lines: dict[str, int] = {}
         for number, (record, info) in enumerate(zip(records, infos, strict=True), 1):
             info['video_id'] = self.video_id(record.path)
+            if self.multi_class:
+                info['label'] = record.labels  # the host's is -1 where there is none
             info['list_line'] = first_lines.setdefault(record.path, number)
         # Shared with the loader's workers, so that a file is reported once by all.
         self._reported = torch.zeros(len(records) + 1, dtype=torch.bool)

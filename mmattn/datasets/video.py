@@ -66,7 +66,9 @@ class ActionFrameDataset(CheckedActionDataset, RawframeDataset):
         pipeline: Pipeline steps.
         modality: ``'RGB'`` or ``'Flow'``.
         filename_tmpl: Name of a frame file; by default ``'img_{:05}.jpg'`` for RGB and
-            ``'flow_{}_{:05d}.jpg'`` (x or y, number) for flow.
+            ``'flow_{}_{:05d}.jpg'`` (x or y, number) for flow. ``{folder}`` in it
+            stands for the name of the sample's folder, as in Charades'
+            ``'{folder}-{:06d}.jpg'`` and ``'{folder}-{1:06d}{0}.jpg'``.
         with_offset: Whether lines are ``<folder> <offset> <frames> <label>``.
         **host_args: Arguments of
             :class:`~mmattn.datasets.base.CheckedActionDataset` and of MMAction2's
@@ -113,19 +115,22 @@ class ActionFrameDataset(CheckedActionDataset, RawframeDataset):
         )
 
     def open_sample(self, info: dict) -> dict:
-        """Refuse a folder that holds no frames according to the list.
+        """Refuse a folder without frames, and complete the names of its files.
 
         Args:
             info: The sample as the list describes it.
         """
         if info['total_frames'] < 1:
             raise BrokenVideoError('the list says that it holds no frames')
+        folder = osp.basename(info['frame_dir'])
+        info['filename_tmpl'] = info['filename_tmpl'].replace('{folder}', folder)
         return info
 
 
 def _check_template(template: str, modality: str) -> None:
     fields = ('x', 1) if modality == 'Flow' else (1,)
     expected = FRAME_TEMPLATES[modality]
+    template = template.replace('{folder}', '')
     try:
         names = {template.format(*fields), template.format(*fields[:-1], 2)}
     except (ValueError, IndexError, KeyError):

@@ -1,6 +1,12 @@
 """Metrics as pure functions."""
 
 from mmattn.evaluation.functional.attention import mass_on_frames
+from mmattn.evaluation.functional.charades import (
+    CharadesMap,
+    charades_map,
+    dump_submission,
+    load_submission,
+)
 from mmattn.evaluation.functional.fusion import (
     Scores,
     accuracies,
@@ -8,4 +14,14 @@ from mmattn.evaluation.functional.fusion import (
     load_scores,
 )
 
-__all__ = ['Scores', 'accuracies', 'fuse_scores', 'load_scores', 'mass_on_frames']
+__all__ = [
+    'CharadesMap',
+    'Scores',
+    'accuracies',
+    'charades_map',
+    'dump_submission',
+    'fuse_scores',
+    'load_scores',
+    'load_submission',
+    'mass_on_frames',
+]

@@ -1,5 +1,6 @@
 """Heads."""
 
+from mmattn.models.heads.multi_label_tsn_head import MultiLabelTSNHead
 from mmattn.models.heads.temporal_lstm_head import TemporalLSTMHead
 
-__all__ = ['TemporalLSTMHead']
+__all__ = ['MultiLabelTSNHead', 'TemporalLSTMHead']

@@ -1,5 +1,6 @@
 """Attention cores: plain modules and pure functions."""
 
+from mmattn.models.layers.pyramid_attention import PyramidAttention
 from mmattn.models.layers.squeeze_excitation import SqueezeExcitation
 from mmattn.models.layers.stbta import STBTA
 from mmattn.models.layers.stbta_attention import (
@@ -13,6 +14,7 @@ from mmattn.models.layers.temporal_attention import TemporalAttentionLSTM
 __all__ = [
     'STBTA',
     'Hourglass',
+    'PyramidAttention',
     'SpatialAttentionI',
     'SpatialAttentionII',
     'SqueezeExcitation',
