@@ -9,13 +9,16 @@ from mmattn.evaluation.functional import (
     fuse_scores,
     load_scores,
     load_submission,
+    mass_in_boxes,
     mass_on_frames,
+    pointing_game,
 )
-from mmattn.evaluation.metrics import CharadesMetric
+from mmattn.evaluation.metrics import CharadesMetric, FrameAccuracy
 
 __all__ = [
     'CharadesMap',
     'CharadesMetric',
+    'FrameAccuracy',
     'Scores',
     'accuracies',
     'charades_map',
@@ -23,5 +26,7 @@ __all__ = [
     'fuse_scores',
     'load_scores',
     'load_submission',
+    'mass_in_boxes',
     'mass_on_frames',
+    'pointing_game',
 ]

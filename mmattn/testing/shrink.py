@@ -8,6 +8,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmattn.models.backbones.vgg import VGG
 from mmattn.testing.data import FEATURE_CHANNELS, NUM_CLASSES, NUM_FRAMES
 
 CROP = 32
@@ -84,9 +85,12 @@ def _shrink_schedule(cfg: Config) -> None:
 
 
 def _vgg(node: Any, context: Context) -> None:
-    node.update(base_channels=4, fc_channels=FEATURE_CHANNELS)
+    base_channels = 4
+    node.update(base_channels=base_channels, fc_channels=FEATURE_CHANNELS)
     node.pop('init_cfg', None)
     context.channels = FEATURE_CHANNELS
+    if not node.get('out', 'fc6').startswith('fc'):  # convN or poolN
+        context.channels = VGG.stages[node.out] * base_channels // 64
 
 
 def _cut_rule(out: str, channels: int) -> Callable[[Any, Context], None]:
@@ -127,6 +131,16 @@ def _temporal_lstm_head(node: Any, context: Context) -> None:
     )
 
 
+def _convlstm_head(node: Any, context: Context) -> None:
+    node.update(
+        num_classes=NUM_CLASSES,
+        in_channels=context.channels,
+        num_segments=WINDOW,
+        hidden_channels=5,
+        feature_size=(1, 1),
+    )
+
+
 def _linear_head(node: Any, context: Context) -> None:
     node.update(num_classes=NUM_CLASSES, in_channels=context.channels)
 
@@ -134,6 +148,7 @@ def _linear_head(node: Any, context: Context) -> None:
 MODEL_RULES: dict[str, Callable[[Any, Context], None]] = {
     'I3DHead': _linear_head,
     'mmattn.BNInception': _cut_rule('inception_3c', 576),
+    'mmattn.ConvLSTMHead': _convlstm_head,
     'mmattn.InceptionI3D': _inception_i3d,
     'mmattn.InceptionResNetV2': _cut_rule('mixed_5b', 320),
     'mmattn.InceptionV3': _cut_rule('mixed_5d', 288),
@@ -192,5 +207,6 @@ PIPELINE_RULES: dict[str, Callable[[Any], None]] = {
     'SampleFrames': _sample_frames,
     'TenCrop': lambda step: step.update(crop_size=CROP),
     'mmattn.FlowTenCrop': lambda step: step.update(crop_size=CROP),
+    'mmattn.SampleSpacedFrames': lambda step: step.update(num_frames=WINDOW),
     'mmattn.SampleWindows': _sample_windows,
 }

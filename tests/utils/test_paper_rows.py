@@ -51,6 +51,12 @@ def test_temporal_lstm_has_the_papers_figures():
     assert sorted(figures['HMDB51']) == [52.3, 54.2, 60.7, 62.9, 63.3, 65.0]
 
 
+def test_convlstm_has_the_reports_figure():
+    """Section 4: "an accuracy of 82%"."""
+    (row,) = (row for row in ROWS if row.key == 'convlstm')
+    assert (row.figure, row.metric) == (82.0, 'frame-level accuracy')
+
+
 @pytest.mark.parametrize('row', ROWS, ids=IDS)
 def test_commands_are_well_formed(row):
     """Our tools and configs only, and no checkpoint before the run that writes it."""

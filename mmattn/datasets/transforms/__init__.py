@@ -9,12 +9,14 @@ from .flow import (
     negate_x,
     quantize_flow,
 )
-from .windows import SampleWindows, window_starts
+from .spaced import SampleSpacedFrames
+from .windows import SampleWindows, window_starts, write_positions
 
 __all__ = [
     'FlowFlip',
     'FlowTenCrop',
     'LoadFeatures',
+    'SampleSpacedFrames',
     'SampleWindows',
     'dequantize_flow',
     'negate_levels',
@@ -22,4 +24,5 @@ __all__ = [
     'open_features',
     'quantize_flow',
     'window_starts',
+    'write_positions',
 ]

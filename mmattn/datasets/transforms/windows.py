@@ -52,6 +52,36 @@ def window_starts(
     return starts
 
 
+def write_positions(results: dict, positions: np.ndarray, *, clip_len: int = 1) -> dict:
+    """Write which frames of a video are read, for decoding, packing and pictures.
+
+    Args:
+        results: The sample, with ``total_frames`` and ``start_index``.
+        positions: Frames or fields, counted from 0, of each window.
+        clip_len: Successive fields at each position, clamped to the last one.
+
+    Shape:
+        positions: (windows, W).
+
+    Example:
+        >>> sample = {'total_frames': 5, 'start_index': 1}
+        >>> sample = write_positions(sample, np.array([[0, 4]]), clip_len=2)
+        >>> sample['frame_inds'].tolist()
+        [1, 2, 5, 5]
+    """
+    frames = positions[..., None] + np.arange(clip_len)  # (windows, W, L)
+    last = results['total_frames'] - 1
+    frames = np.minimum(frames, last) + results['start_index']
+    results['frame_inds'] = frames.reshape(-1).astype(np.int32)
+    results['clip_len'] = clip_len
+    results['frame_interval'] = 1
+    results['num_clips'] = positions.size
+    results['num_windows'] = len(positions)
+    results['window_frames'] = positions.shape[1]
+    results['frame_indices'] = positions
+    return results
+
+
 @TRANSFORMS.register_module()
 class SampleWindows(BaseTransform):
     """Sample windows of successive frames, by default all windows of the video.
@@ -169,16 +199,7 @@ class SampleWindows(BaseTransform):
         if self.short == 'loop':
             positions = positions % total_frames
         positions = np.minimum(positions, total_frames - 1)
-        frames = positions[..., None] + np.arange(self.clip_len)  # (windows, W, L)
-        frames = np.minimum(frames, total_frames - 1) + results['start_index']
-        results['frame_inds'] = frames.reshape(-1).astype(np.int32)
-        results['clip_len'] = self.clip_len
-        results['frame_interval'] = 1
-        results['num_clips'] = positions.size
-        results['num_windows'] = len(positions)
-        results['window_frames'] = self.window_frames
-        results['frame_indices'] = positions
-        return results
+        return write_positions(results, positions, clip_len=self.clip_len)
 
     def __repr__(self) -> str:
         names = ('window_frames', 'stride', 'clip_len', 'mode', 'tail', 'short')

@@ -1,6 +1,10 @@
 """Metrics as pure functions."""
 
-from mmattn.evaluation.functional.attention import mass_on_frames
+from mmattn.evaluation.functional.attention import (
+    mass_in_boxes,
+    mass_on_frames,
+    pointing_game,
+)
 from mmattn.evaluation.functional.charades import (
     CharadesMap,
     charades_map,
@@ -23,5 +27,7 @@ __all__ = [
     'fuse_scores',
     'load_scores',
     'load_submission',
+    'mass_in_boxes',
     'mass_on_frames',
+    'pointing_game',
 ]

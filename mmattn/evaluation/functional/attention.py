@@ -1,4 +1,4 @@
-"""Does attention look at the right frames?"""
+"""Does attention look at the right frames, and at the right place?"""
 
 import numpy as np
 
@@ -29,3 +29,86 @@ def mass_on_frames(weights: np.ndarray, key: np.ndarray) -> tuple[float, float]:
     if weights.sum() <= 0:
         raise ValueError(f'expected weights with a positive sum, got {weights.sum()}')
     return float(weights[key].sum() / weights.sum()), float(key.mean())
+
+
+def pointing_game(maps: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """Say in which frames the attention's maximum lies in the box.
+
+    The maximum is at the center of its cell; of several, in the first.
+
+    Args:
+        maps: Weight of each cell of the map, any positive sum.
+        boxes: Left, top, right and bottom of the box in fractions of width and height;
+            NaN where the frame has none.
+
+    Shape:
+        - maps: (T, h, w).
+        - boxes: (T, 4).
+        - Output: (T,), 1.0 or 0.0, NaN without a box.
+
+    Raises:
+        ValueError: If the shapes do not fit.
+
+    Example:
+        >>> maps = np.array([[[0.1, 0.9]]])
+        >>> pointing_game(maps, np.array([[0.5, 0, 1, 1]])).tolist()
+        [1.0]
+    """
+    maps, boxes = _checked(maps, boxes)
+    T, h, w = maps.shape
+    y, x = np.unravel_index(maps.reshape(T, -1).argmax(axis=1), (h, w))
+    x, y = (x + 0.5) / w, (y + 0.5) / h
+    left, top, right, bottom = boxes.T
+    inside = (left <= x) & (x <= right) & (top <= y) & (y <= bottom)
+    return np.where(np.isnan(boxes).any(axis=1), np.nan, inside)
+
+
+def mass_in_boxes(maps: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the share of weight in the box of each frame, and the box's area share.
+
+    Weight is spread evenly over its cell, so that uniform weights give the area share.
+
+    Args:
+        maps: See :func:`pointing_game`.
+        boxes: See :func:`pointing_game`.
+
+    Shape:
+        - maps: (T, h, w).
+        - boxes: (T, 4).
+        - Output: (T,) and (T,), NaN without a box.
+
+    Raises:
+        ValueError: If the shapes do not fit or a map has no positive sum.
+
+    Example:
+        >>> maps = np.array([[[1.0, 3.0]]])
+        >>> mass, area = mass_in_boxes(maps, np.array([[0.5, 0, 1, 0.5]]))
+        >>> mass.tolist(), area.tolist()
+        ([0.375], [0.25])
+    """
+    maps, boxes = _checked(maps, boxes)
+    sums = maps.sum(axis=(1, 2))
+    if (sums <= 0).any():
+        raise ValueError(f'expected maps with positive sums, got {sums.min()}')
+    covered_x = _coverage(boxes[:, 0], boxes[:, 2], maps.shape[2])  # (T, w)
+    covered_y = _coverage(boxes[:, 1], boxes[:, 3], maps.shape[1])  # (T, h)
+    mass = np.einsum('tyx,ty,tx->t', maps, covered_y, covered_x) / sums
+    return mass, covered_x.mean(axis=1) * covered_y.mean(axis=1)
+
+
+def _coverage(low: np.ndarray, high: np.ndarray, cells: int) -> np.ndarray:
+    """Share of each cell between 0 and 1 that an interval covers, (T, cells)."""
+    edges = np.arange(cells + 1) / cells
+    start = np.maximum(low[:, None], edges[:-1])
+    end = np.minimum(high[:, None], edges[1:])
+    return np.maximum(end - start, 0) * cells
+
+
+def _checked(maps: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    maps, boxes = np.asarray(maps, float), np.asarray(boxes, float)
+    if maps.ndim != 3 or boxes.shape != (len(maps), 4):
+        raise ValueError(
+            f'expected maps (T, h, w) and boxes (T, 4), got {maps.shape} and '
+            f'{boxes.shape}'
+        )
+    return maps, boxes

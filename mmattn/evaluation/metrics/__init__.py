@@ -1,5 +1,9 @@
 """Registered metrics."""
 
 from mmattn.evaluation.metrics.charades_metric import CharadesMetric
+from mmattn.evaluation.metrics.frame_accuracy import FrameAccuracy
 
-__all__ = ['CharadesMetric']
+__all__ = [
+    'CharadesMetric',
+    'FrameAccuracy',
+]

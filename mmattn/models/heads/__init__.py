@@ -1,6 +1,11 @@
 """Heads."""
 
+from mmattn.models.heads.convlstm_head import ConvLSTMHead
 from mmattn.models.heads.multi_label_tsn_head import MultiLabelTSNHead
 from mmattn.models.heads.temporal_lstm_head import TemporalLSTMHead
 
-__all__ = ['MultiLabelTSNHead', 'TemporalLSTMHead']
+__all__ = [
+    'ConvLSTMHead',
+    'MultiLabelTSNHead',
+    'TemporalLSTMHead',
+]

@@ -1,5 +1,7 @@
 """Attention cores: plain modules and pure functions."""
 
+from mmattn.models.layers.attention_conv_lstm import AttentionConvLSTM
+from mmattn.models.layers.conv_lstm import ConvLSTMCell
 from mmattn.models.layers.pyramid_attention import PyramidAttention
 from mmattn.models.layers.squeeze_excitation import SqueezeExcitation
 from mmattn.models.layers.stbta import STBTA
@@ -13,6 +15,8 @@ from mmattn.models.layers.temporal_attention import TemporalAttentionLSTM
 
 __all__ = [
     'STBTA',
+    'AttentionConvLSTM',
+    'ConvLSTMCell',
     'Hourglass',
     'PyramidAttention',
     'SpatialAttentionI',

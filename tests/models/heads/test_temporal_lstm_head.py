@@ -1,4 +1,4 @@
-"""Head of recurrent temporal attention: loss, test score and batches of the host."""
+"""Head of recurrent temporal attention, on SequenceHead: loss, scores and batches."""
 
 import math
 

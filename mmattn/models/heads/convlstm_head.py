@@ -1,0 +1,158 @@
+"""Classification of every frame by a ConvLSTM with soft attention.
+
+Teja and Akunuri, Spatio-temporal attention for video action recognition.
+"""
+
+from mmaction.structures import ActionDataSample
+from torch import Tensor, nn
+
+from mmattn.models.heads.sequence_head import SequenceHead
+from mmattn.models.layers.attention_conv_lstm import AttentionConvLSTM
+from mmattn.registry import MODELS
+from mmattn.utils.attention_maps import emit_attention
+
+READOUTS = ('gap', 'flatten')
+
+
+@MODELS.register_module()
+class ConvLSTMHead(SequenceHead):
+    r"""Classify each frame of a sequence from the state of a ConvLSTM.
+
+    Implements section 2 of Spatio-temporal attention for video action recognition:
+    the attention :math:`A_t` of a frame comes from its features :math:`X_t` and the
+    last state :math:`H_{t-1}`, the weighted features feed a ConvLSTM, and its state
+    :math:`H_t` predicts the class of the frame. The training loss of a sequence is the
+    mean over its frames. The score of a video is the mean over all its frames; those
+    of the frames are left in the data sample as ``pred_frame_scores``.
+
+    Args:
+        num_classes: Number of action classes.
+        in_channels: Channels of the feature maps.
+        num_segments: Frames T of a sequence.
+        hidden_channels: Channels of state and memory.
+        attention: 'videolstm', 'gap_dense', 'pixel_mean' or 'channel', see
+            :class:`AttentionConvLSTM`.
+        attention_channels: See :class:`AttentionConvLSTM`.
+        attention_kernel: See :class:`AttentionConvLSTM`.
+        state: 'carried' or 'attention_only', see :class:`AttentionConvLSTM`.
+        cell: 'convlstm', or 'lstm' for the ablation.
+        kernel_size: Side of the ConvLSTM's kernels, in pixels.
+        peepholes: Let the gates see the memory.
+        feature_size: Height and width of the maps, which 'gap_dense' and 'flatten'
+            need to know.
+        readout: 'gap' classifies the mean pixel of the state, 'flatten' all pixels.
+        with_cp: Recompute each step in the backward pass to save memory.
+        step_reduction: 'mean' or 'sum' of the frames' losses.
+        loss_cls: Config of the loss of one frame.
+        label_smooth_eps: Weight of the uniform distribution in the labels.
+        topk: Accuracies to log; numbers above ``num_classes`` become ``num_classes``.
+        average_clips: Average over frames and sequences of 'prob' (probabilities) or
+            'score' (logits).
+        init_cfg: As in MMEngine; by default N(0, 0.01) in the classifier.
+
+    Shape:
+        - Input: (S * T, C, h, w) for S sequences, the T frames of a sequence next to
+          each other.
+        - Output: (S, num_classes), see :meth:`forward`.
+
+    Raises:
+        ValueError: If an option is out of range, or frames or labels do not fit it.
+
+    Example:
+        >>> import torch
+        >>> head = ConvLSTMHead(5, 7, num_segments=3, hidden_channels=2)
+        >>> head(torch.ones(2 * 3, 7, 4, 4)).shape
+        torch.Size([2, 5])
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        in_channels: int = 512,
+        *,
+        num_segments: int = 30,
+        hidden_channels: int = 16,
+        attention: str = 'videolstm',
+        attention_channels: int | None = None,
+        attention_kernel: int = 1,
+        state: str = 'carried',
+        cell: str = 'convlstm',
+        kernel_size: int = 3,
+        peepholes: bool = False,
+        feature_size: tuple[int, int] = (7, 7),
+        readout: str = 'gap',
+        with_cp: bool = False,
+        step_reduction: str = 'mean',
+        loss_cls: dict | None = None,
+        label_smooth_eps: float = 0.0,
+        topk: int | tuple[int, ...] = (1, 5),
+        average_clips: str = 'prob',
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        if readout not in READOUTS:
+            raise ValueError(f'readout: expected one of {READOUTS}, got {readout!r}')
+        super().__init__(
+            num_classes,
+            in_channels,
+            num_segments=num_segments,
+            test_steps=num_segments,
+            step_reduction=step_reduction,
+            loss_cls=loss_cls,
+            label_smooth_eps=label_smooth_eps,
+            topk=topk,
+            average_clips=average_clips,
+            init_cfg=init_cfg,
+        )
+        self.recurrence = AttentionConvLSTM(
+            in_channels,
+            hidden_channels,
+            attention=attention,
+            attention_channels=attention_channels,
+            attention_kernel=attention_kernel,
+            state=state,
+            cell=cell,
+            kernel_size=kernel_size,
+            peepholes=peepholes,
+            feature_size=feature_size,
+            with_cp=with_cp,
+        )
+        self.readout = readout
+        h, w = (1, 1) if readout == 'gap' or cell == 'lstm' else feature_size
+        self.state_size = (h, w)
+        self.fc_cls = nn.Linear(hidden_channels * h * w, num_classes)
+
+    def step_logits(self, x: Tensor) -> Tensor:
+        """Logits of each frame of each sequence, (S, T, num_classes)."""
+        if x.dim() != 4 or x.shape[1] != self.in_channels:
+            raise ValueError(
+                f'features: expected (frames, {self.in_channels}, h, w), as '
+                f'in_channels says, got {tuple(x.shape)}'
+            )
+        frames = x.unflatten(0, (-1, self.num_segments))  # (S, T, C, h, w)
+        states, weights = self.recurrence(frames)
+        self._emit(weights)
+        if self.readout == 'gap':
+            states = states.mean(dim=(3, 4), keepdim=True)
+        if tuple(states.shape[3:]) != self.state_size:
+            raise ValueError(
+                f'feature_size: expected maps of {self.state_size} with '
+                f"readout='flatten', got {tuple(states.shape[3:])}"
+            )
+        logits = self.fc_cls(states.flatten(2))
+        return logits.to(self.fc_cls.weight.dtype)  # autocast may have narrowed them
+
+    def _emit(self, weights: Tensor) -> None:
+        if self.recurrence.shared_weights:
+            maps = weights[:, :, 0]  # (S, T, h, w)
+            emit_attention(self, 'pixel_weights', maps, axes=('row', 'frame', 'y', 'x'))
+        else:
+            maps = weights[..., 0, 0]  # (S, T, C)
+            emit_attention(
+                self, 'channel_weights', maps, axes=('row', 'frame', 'channel')
+            )
+
+    def _write_prediction(self, sample: ActionDataSample, logits: Tensor) -> None:
+        """Write the scores of the video and of each of its frames."""
+        super()._write_prediction(sample, logits)
+        probabilities = logits.flatten(0, 1).softmax(dim=1)  # (frames, classes)
+        sample.set_field(probabilities, 'pred_frame_scores')

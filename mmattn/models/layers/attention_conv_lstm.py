@@ -1,0 +1,176 @@
+"""Convolutional LSTM that looks at the pixels which its last state points to.
+
+Teja and Akunuri, Spatio-temporal attention for video action recognition, section 2.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from mmattn.models.layers.conv_lstm import ConvLSTMCell
+from mmattn.models.layers.state_attention import (
+    ChannelAttention,
+    ConvAttention,
+    DenseAttention,
+    PixelMeanAttention,
+)
+
+READINGS = ('videolstm', 'gap_dense', 'pixel_mean', 'channel')
+STATES = ('carried', 'attention_only')
+CELLS = ('convlstm', 'lstm')
+
+
+class AttentionConvLSTM(nn.Module):
+    r"""Weigh each frame's map by the last state, and feed it to a ConvLSTM.
+
+    Implements section 2 of Spatio-temporal attention for video action recognition:
+
+    .. math::
+        A_t = a(X_t, H_{t-1}), \quad
+        H_t, C_t = \mathrm{ConvLSTM}(A_t \circ X_t, H_{t-1}, C_{t-1})
+
+    from :math:`H_0 = C_0 = 0`. What does not depend on the state is computed for all
+    frames at once. The parameters do not depend on the number of frames.
+
+    Args:
+        in_channels: Channels C of the frames.
+        hidden_channels: Channels H of the state.
+        attention: Reading of the attention: 'videolstm', 'gap_dense', 'pixel_mean' or
+            'channel', see :mod:`mmattn.models.layers.state_attention`.
+        attention_channels: Channels inside the tanh of 'videolstm'; None takes
+            ``hidden_channels``.
+        attention_kernel: Odd side of the kernels of 'videolstm', in pixels.
+        state: 'carried', or 'attention_only' for a cell that starts every frame from
+            zeros, so that the last state steers the attention alone.
+        cell: 'convlstm', or 'lstm' for an LSTM on the sum of the weighted pixels,
+            whose state is a map of one pixel.
+        kernel_size: Odd side of the ConvLSTM's kernels, in pixels.
+        peepholes: Let the gates see the memory.
+        feature_size: Height and width of the map, which 'gap_dense' needs to know.
+        with_cp: Recompute each step in the backward pass to save memory.
+
+    Shape:
+        - Input: (S, T, C, h, w).
+        - Output: states (S, T, H, h, w), with an LSTM (S, T, H, 1, 1), and attention
+          (S, T, 1, h, w), with 'channel' (S, T, C, 1, 1).
+
+    Raises:
+        ValueError: If an option is out of range or does not go with another.
+
+    Example:
+        >>> layer = AttentionConvLSTM(5, 3)
+        >>> states, weights = layer(torch.ones(2, 4, 5, 7, 7))
+        >>> states.shape, weights.shape
+        (torch.Size([2, 4, 3, 7, 7]), torch.Size([2, 4, 1, 7, 7]))
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        hidden_channels: int = 16,
+        *,
+        attention: str = 'videolstm',
+        attention_channels: int | None = None,
+        attention_kernel: int = 1,
+        state: str = 'carried',
+        cell: str = 'convlstm',
+        kernel_size: int = 3,
+        peepholes: bool = False,
+        feature_size: tuple[int, int] = (7, 7),
+        with_cp: bool = False,
+    ) -> None:
+        super().__init__()
+        _require_choice('attention', attention, READINGS)
+        _require_choice('state', state, STATES)
+        _require_choice('cell', cell, CELLS)
+        if attention_kernel < 1 or attention_kernel % 2 == 0:
+            raise ValueError(
+                f'attention_kernel: expected an odd number, got {attention_kernel}'
+            )
+        if cell == 'lstm' and attention == 'pixel_mean':
+            raise ValueError(
+                "attention: expected another than 'pixel_mean' with cell='lstm', whose "
+                "state tells no pixels apart, got 'pixel_mean'"
+            )
+        self.hidden_channels = hidden_channels
+        self.carried = state == 'carried'
+        self.pooled = cell == 'lstm'
+        self.with_cp = with_cp
+        C, H = in_channels, hidden_channels
+        self.attention: nn.Module
+        if attention == 'videolstm':
+            self.attention = ConvAttention(
+                C,
+                H,
+                channels=H if attention_channels is None else attention_channels,
+                kernel_size=attention_kernel,
+                hidden_kernel_size=1 if self.pooled else None,
+            )
+        elif attention == 'gap_dense':
+            self.attention = DenseAttention(C, H, feature_size=feature_size)
+        elif attention == 'pixel_mean':
+            self.attention = PixelMeanAttention(C, H)
+        else:
+            self.attention = ChannelAttention(C, H)
+        self.shared_weights = attention != 'channel'
+        self.cell = ConvLSTMCell(
+            C,
+            H,
+            kernel_size=1 if self.pooled else kernel_size,
+            hidden=self.carried,
+            peepholes=peepholes,
+        )
+
+    def forward(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """Go through the frames."""
+        S = len(frames)
+        flat = frames.flatten(0, 1)  # (S * T, C, h, w)
+        parts = self.attention.frame_part(flat)
+        if not self.pooled:
+            flat = self.cell.project(flat, shared_weights=self.shared_weights)
+        zeros = self._zeros(frames)
+        state, memory = zeros, zeros
+        states, maps = [], []
+        parts, flat = parts.unflatten(0, (S, -1)), flat.unflatten(0, (S, -1))
+        for part, frame in zip(parts.unbind(1), flat.unbind(1), strict=True):
+            state, memory, weights = self._step(part, frame, state, memory)
+            states.append(state)
+            maps.append(weights)
+        return torch.stack(states, dim=1), torch.stack(maps, dim=1)
+
+    def _step(
+        self, part: Tensor, frame: Tensor, state: Tensor, memory: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        if self.with_cp and torch.is_grad_enabled():
+            return checkpoint(
+                self._attend,
+                *(part, frame, state, memory),
+                use_reentrant=False,
+                preserve_rng_state=False,  # nothing here is random
+            )
+        return self._attend(part, frame, state, memory)
+
+    def _attend(
+        self, part: Tensor, frame: Tensor, state: Tensor, memory: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """State, memory and attention of one frame."""
+        weights = self.attention(part, state)  # A_t
+        if not self.carried:
+            state = memory = torch.zeros_like(memory)
+        if self.pooled:
+            frame = (weights * frame).sum(dim=(2, 3), keepdim=True)  # (S, C, 1, 1)
+            state, memory = self.cell(frame, weights.new_ones(1), state, memory)
+        else:
+            state, memory = self.cell(frame, weights, state, memory)
+        return state, memory, weights
+
+    def _zeros(self, frames: Tensor) -> Tensor:
+        size = (1, 1) if self.pooled else frames.shape[3:]
+        # Full precision under autocast, whatever made the frames.
+        weight = self.cell.input_conv.weight
+        return weight.new_zeros(len(frames), self.hidden_channels, *size)
+
+
+def _require_choice(key: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f'{key}: expected one of {choices}, got {value!r}')

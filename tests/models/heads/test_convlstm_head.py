@@ -1,0 +1,207 @@
+"""ConvLSTM head: loss, scores of frames and videos, maps and batches of the host."""
+
+import math
+
+import pytest
+import torch
+from mmaction.registry import MODELS as HOST_MODELS
+from mmaction.structures import ActionDataSample
+from mmengine.registry import init_default_scope
+from reference.convlstm import (
+    frame_probabilities,
+    paper_weights,
+    run,
+    sequence_loss,
+)
+from torch import nn
+
+from mmattn.models.heads import ConvLSTMHead
+from mmattn.models.layers.attention_conv_lstm import READINGS
+from mmattn.utils.attention_maps import capture_attention
+
+T, C, H, CLASSES, SIZE = 3, 11, 5, 7, (3, 2)
+CLOSE = {'rtol': 1e-9, 'atol': 1e-9}
+CONFIG = {
+    'type': 'mmattn.ConvLSTMHead',
+    'num_classes': CLASSES,
+    'in_channels': C,
+    'num_segments': T,
+    'hidden_channels': H,
+    'feature_size': SIZE,
+}
+
+
+def make(dtype=torch.float64, **options):
+    config = {k: v for k, v in CONFIG.items() if k != 'type'} | options
+    return ConvLSTMHead(**config).to(dtype).eval()
+
+
+def features(sequences, dtype=torch.float64):
+    return torch.randn(sequences * T, C, *SIZE, dtype=dtype)
+
+
+def samples(*labels):
+    return [ActionDataSample().set_gt_label(label) for label in labels]
+
+
+def reference(head, x, *, readout='gap', **options):
+    """Probabilities of the frames of each sequence, and its attention."""
+    weights = paper_weights(head)
+    result = []
+    for sequence in x.double().unflatten(0, (-1, T)).numpy():
+        states, maps = run(weights, sequence, **options)
+        prob = torch.tensor(frame_probabilities(weights, states, readout))
+        result.append((prob, torch.stack([torch.tensor(m) for m in maps])))
+    return result
+
+
+@pytest.mark.parametrize(
+    'options',
+    [
+        {},
+        {'attention': 'gap_dense', 'readout': 'flatten'},
+        {'state': 'attention_only'},
+        {'cell': 'lstm'},
+        {'cell': 'lstm', 'readout': 'flatten'},
+    ],
+    ids=str,
+)
+def test_loss_and_scores(options):
+    head, x = make(**options), features(2)
+    names = {'attention': 'reading'}
+    rows = reference(head, x, **{names.get(k, k): v for k, v in options.items()})
+    expected = sum(
+        sequence_loss(prob.numpy(), label)
+        for (prob, _), label in zip(rows, (2, 1), strict=True)
+    )
+    loss = head.loss(x, samples(2, 1))['loss_cls']
+    assert loss.item() == pytest.approx(expected / 2, rel=1e-9)
+    result = head.predict(x, samples(2, 1))
+    for sample, (prob, _) in zip(result, rows, strict=True):
+        torch.testing.assert_close(sample.pred_frame_scores, prob, **CLOSE)
+        torch.testing.assert_close(sample.pred_score, prob.mean(dim=0), **CLOSE)
+        assert sample.pred_label.item() == prob.mean(dim=0).argmax()
+
+
+def test_sum_of_the_frames_losses():
+    head, x = make(), features(2)
+    total = make(step_reduction='sum')
+    total.load_state_dict(head.state_dict())
+    mean = head.loss(x, samples(2, 1))['loss_cls'].item()
+    assert total.loss(x, samples(2, 1))['loss_cls'].item() == pytest.approx(T * mean)
+
+
+def test_loss_of_uniform_predictions():
+    head = make()
+    nn.init.zeros_(head.fc_cls.weight)
+    nn.init.zeros_(head.fc_cls.bias)
+    loss = head.loss(features(2), samples(0, 6))['loss_cls']
+    assert loss.item() == pytest.approx(math.log(CLASSES), rel=1e-12)
+
+
+def test_videos_of_several_sequences():
+    head, x = make(), features(3)
+    rows = [prob for prob, _ in reference(head, x)]
+    result = head.predict(x, samples(0, 0), frames_per_video=[T, 2 * T])
+    for sample, own in zip(result, (rows[:1], rows[1:]), strict=True):
+        own = torch.cat(own)
+        torch.testing.assert_close(sample.pred_frame_scores, own, **CLOSE)
+        torch.testing.assert_close(sample.pred_score, own.mean(dim=0), **CLOSE)
+
+
+def test_scores_by_logits():
+    head, x = make(average_clips='score'), features(2)
+    (sample,) = head.predict(x, samples(0))
+    logits = head.step_logits(x).flatten(0, 1)
+    torch.testing.assert_close(sample.pred_score, logits.mean(dim=0), **CLOSE)
+
+
+@pytest.mark.parametrize('reading', READINGS)
+def test_hands_out_its_maps(reading):
+    head, x = make(attention=reading), features(2)
+    expected = head(x)
+    with capture_attention(head) as records:
+        assert torch.equal(head(x), expected)
+    (record,) = records
+    maps = torch.stack([maps for _, maps in reference(head, x, reading=reading)])
+    if reading == 'channel':
+        assert record.name == 'channel_weights'
+        assert record.axes == ('row', 'frame', 'channel')
+        maps = maps[..., 0, 0]
+    else:
+        assert record.name == 'pixel_weights'
+        assert record.axes == ('row', 'frame', 'y', 'x')
+        maps = maps[:, :, 0]
+    torch.testing.assert_close(record.map, maps, **CLOSE)
+
+
+@pytest.mark.parametrize(
+    'options',
+    [
+        *({'attention': reading} for reading in READINGS),
+        {'state': 'attention_only'},
+        {'cell': 'lstm'},
+        {'peepholes': True, 'readout': 'flatten', 'with_cp': True},
+    ],
+    ids=str,
+)
+def test_every_weight_gets_a_gradient(options):
+    """Without unused weights, DistributedDataParallel needs no search for them."""
+    head = make(**options)
+    head.loss(features(2), samples(1, 2))['loss_cls'].backward()
+    for name, weight in head.named_parameters():
+        assert weight.grad.abs().max() > 0, name
+
+
+def test_bf16_autocast_is_finite():
+    head, x = make(torch.float32), features(2, torch.float32)
+    with torch.autocast('cpu', torch.bfloat16):
+        losses = head.loss(x, samples(0, 2))
+        result = head.predict(x, samples(0, 2))
+    losses['loss_cls'].backward()
+    assert all(weight.grad.isfinite().all() for weight in head.parameters())
+    exact = head.loss(x, samples(0, 2))['loss_cls']
+    assert losses['loss_cls'].item() == pytest.approx(exact.item(), rel=0.02)
+    assert result[0].pred_score.dtype == torch.float32
+
+
+def test_compiles_in_one_graph():
+    head, x = make(), features(2)
+    compiled = torch.compile(head, fullgraph=True, backend='eager')
+    torch.testing.assert_close(compiled(x), head(x), **CLOSE)
+
+
+@pytest.mark.parametrize(
+    'scope', ['mmaction', pytest.param('mmdet', marks=pytest.mark.det)]
+)
+def test_builds_by_name_and_its_weights_load(scope):
+    if scope == 'mmdet':
+        pytest.importorskip('mmdet')
+    init_default_scope(scope)
+    head, other = HOST_MODELS.build(CONFIG), HOST_MODELS.build(CONFIG)
+    head.init_weights()
+    assert head.fc_cls.weight.std() < 0.05
+    other.load_state_dict(head.state_dict())
+    x = features(2, torch.float32)
+    assert torch.equal(head.eval()(x), other.eval()(x))
+
+
+def test_wrong_options():
+    with pytest.raises(ValueError, match=r"readout: expected one of .*, got 'max'"):
+        make(readout='max')
+    with pytest.raises(ValueError, match='num_segments: expected at least 1, got 0'):
+        make(num_segments=0)
+    with pytest.raises(ValueError, match=r"state: expected one of .*, got 'x'"):
+        make(state='x')
+
+
+def test_wrong_features():
+    with pytest.raises(ValueError, match=r'expected \(frames, 11, h, w\).* \(3, 11\)'):
+        make()(torch.zeros(T, C))
+    with pytest.raises(ValueError, match=r'got \(3, 12, 3, 2\)'):
+        make()(torch.zeros(T, C + 1, *SIZE))
+    with pytest.raises(ValueError, match='multiple of num_segments=3 per video, got 4'):
+        make()(torch.zeros(T + 1, C, *SIZE))
+    flat = make(readout='flatten')
+    with pytest.raises(ValueError, match=r'expected maps of \(3, 2\).*got \(5, 2\)'):
+        flat(torch.zeros(T, C, 5, 2).double())
