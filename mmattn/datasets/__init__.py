@@ -2,6 +2,7 @@
 
 from .base import AnnotationFileNotFoundError, BrokenVideoError, CheckedActionDataset
 from .charades import CharadesVideo, read_charades
+from .detection import ActionDetectionDataset
 from .features import FeatureDataset
 from .samplers import SeededIndex, SeededSampler, seeded_rng
 from .transforms import (
@@ -15,6 +16,7 @@ from .transforms import (
 from .video import ActionFrameDataset, ActionVideoDataset
 
 __all__ = [
+    'ActionDetectionDataset',
     'ActionFrameDataset',
     'ActionVideoDataset',
     'AnnotationFileNotFoundError',

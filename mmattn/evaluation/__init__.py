@@ -2,10 +2,13 @@
 
 from mmattn.evaluation.functional import (
     CharadesMap,
+    FrameAPs,
     Scores,
     accuracies,
     charades_map,
     dump_submission,
+    frame_aps,
+    frame_map,
     fuse_scores,
     load_scores,
     load_submission,
@@ -13,16 +16,20 @@ from mmattn.evaluation.functional import (
     mass_on_frames,
     pointing_game,
 )
-from mmattn.evaluation.metrics import CharadesMetric, FrameAccuracy
+from mmattn.evaluation.metrics import CharadesMetric, FrameAccuracy, FrameMAP
 
 __all__ = [
     'CharadesMap',
     'CharadesMetric',
+    'FrameAPs',
     'FrameAccuracy',
+    'FrameMAP',
     'Scores',
     'accuracies',
     'charades_map',
     'dump_submission',
+    'frame_aps',
+    'frame_map',
     'fuse_scores',
     'load_scores',
     'load_submission',

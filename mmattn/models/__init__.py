@@ -7,3 +7,4 @@ from mmattn.models.layers import *  # noqa: F403
 from mmattn.models.losses import *  # noqa: F403
 from mmattn.models.necks import *  # noqa: F403
 from mmattn.models.recognizers import *  # noqa: F403
+from mmattn.models.roi_heads import *  # noqa: F403

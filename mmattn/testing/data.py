@@ -5,6 +5,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mmattn.testing.ava import write_tiny_ava
+
 NUM_CLASSES = 3
 NUM_FRAMES = (11, 7)  # of the videos, in turn: different numbers of windows
 FEATURE_CHANNELS = 16
@@ -16,7 +18,8 @@ def make_tiny_data(root: str | Path, num_videos: int = 4) -> Path:
 
     Args:
         root: Folder to write to: ``videos/*.mp4``, ``flow/*/flow_{x,y}_*.jpg``,
-            ``features/*.npy`` and ``videos.txt``, ``flow.txt``, ``features.txt``.
+            ``features/*.npy`` and ``videos.txt``, ``flow.txt``, ``features.txt``;
+            ``ava`` as :func:`mmattn.testing.ava.write_tiny_ava` does.
         num_videos: Number of clips; clip i has label i modulo 3.
 
     Returns:
@@ -38,6 +41,7 @@ def make_tiny_data(root: str | Path, num_videos: int = 4) -> Path:
         lists['features'].append(f'{name} {label}')
     for kind, lines in lists.items():
         (root / f'{kind}.txt').write_text('\n'.join(lines) + '\n', encoding='utf-8')
+    write_tiny_ava(root / 'ava')
     return root
 
 

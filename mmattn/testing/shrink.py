@@ -9,6 +9,8 @@ from typing import Any
 from mmengine.config import Config
 
 from mmattn.models.backbones.vgg import VGG
+from mmattn.registry import MODELS
+from mmattn.testing import ava
 from mmattn.testing.data import FEATURE_CHANNELS, NUM_CLASSES, NUM_FRAMES
 
 CROP = 32
@@ -45,7 +47,8 @@ def shrink(cfg: Config, data: str | Path) -> Config:
     """
     cfg = copy.deepcopy(cfg)
     context = Context(Path(data))
-    for part in ('backbone', 'neck', 'cls_head'):
+    cfg.model.pop('init_cfg', None)
+    for part in ('backbone', 'neck', 'cls_head', 'roi_head'):
         if part in cfg.model:
             _apply(MODEL_RULES, cfg.model[part], context, f'model.{part}')
     for split in ('train', 'val', 'test'):
@@ -54,6 +57,9 @@ def shrink(cfg: Config, data: str | Path) -> Config:
         dataset = loader.dataset
         _apply(DATASET_RULES, dataset, context, f'{split}_dataloader.dataset')
         _shrink_pipeline(dataset.pipeline)
+    for split in ('val', 'test'):
+        evaluator = cfg[f'{split}_evaluator']
+        EVALUATOR_RULES.get(evaluator['type'], lambda *_: None)(evaluator, context)
     for name in ('train_pipeline', 'val_pipeline', 'test_pipeline'):
         _shrink_pipeline(cfg.get(name, []))
     _shrink_schedule(cfg)
@@ -145,6 +151,22 @@ def _linear_head(node: Any, context: Context) -> None:
     node.update(num_classes=NUM_CLASSES, in_channels=context.channels)
 
 
+def _resnet3d(node: Any, context: Context) -> None:
+    node.update(depth=18, base_channels=2, inflate=(1, 1, 1, 1))
+    context.channels = 16
+
+
+def _action_roi_head(node: Any, context: Context) -> None:
+    width = context.channels
+    if node.get('shared_head'):
+        shared = node.shared_head
+        shared.in_channels = width
+        shared.channels = width // 2 if shared.get('channels') else None
+        width = MODELS.build(shared).out_channels
+    node.bbox_roi_extractor.output_size = 3
+    node.bbox_head.update(in_channels=width, num_classes=NUM_CLASSES + 1, topk=())
+
+
 MODEL_RULES: dict[str, Callable[[Any, Context], None]] = {
     'I3DHead': _linear_head,
     'mmattn.BNInception': _cut_rule('inception_3c', 576),
@@ -156,6 +178,8 @@ MODEL_RULES: dict[str, Callable[[Any, Context], None]] = {
     'mmattn.StoredFeatures': _stored_features,
     'mmattn.TemporalLSTMHead': _temporal_lstm_head,
     'mmattn.VGG': _vgg,
+    'mmaction.ResNet3d': _resnet3d,
+    'mmattn.ActionRoIHead': _action_roi_head,
     'TSNHead': _linear_head,
 }
 
@@ -175,7 +199,36 @@ def _frame_list(node: Any, context: Context) -> None:
     _list_rule('flow', 'img')(node, context)
 
 
+def _ava(node: Any, context: Context) -> None:
+    folder = context.data / 'ava'
+    node.update(
+        ann_file=str(folder / 'truth.csv'),
+        exclude_file=str(folder / 'excluded.csv'),
+        label_file=str(folder / 'labels.pbtxt'),
+        proposal_file=str(folder / 'proposals.pkl'),
+        data_prefix=dict(img=str(folder / 'frames')),
+        num_classes=NUM_CLASSES + 1,
+        fps=ava.FPS,
+        timestamp_start=ava.START,
+        timestamp_end=ava.END,
+    )
+
+
+def _frame_map(node: Any, context: Context) -> None:
+    folder = context.data / 'ava'
+    node.update(
+        ann_file=str(folder / 'truth.csv'),
+        exclude_file=str(folder / 'excluded.csv'),
+        label_file=str(folder / 'labels.pbtxt'),
+    )
+
+
+EVALUATOR_RULES: dict[str, Callable[[Any, Context], None]] = {
+    'mmattn.FrameMAP': _frame_map,
+}
+
 DATASET_RULES: dict[str, Callable[[Any, Context], None]] = {
+    'mmattn.ActionDetectionDataset': _ava,
     'mmattn.ActionFrameDataset': _frame_list,
     'mmattn.ActionVideoDataset': _list_rule('videos', 'video'),
     'mmattn.FeatureDataset': _list_rule('features', 'feature'),
@@ -199,11 +252,17 @@ def _sample_windows(step: Any) -> None:
         step.update(clip_len=CLIP, stride=max(NUM_FRAMES))
 
 
+def _resize(step: Any) -> None:
+    square = not step.get('keep_ratio', True)
+    step['scale'] = (2 * CROP, 2 * CROP) if square else (-1, CROP + 4)
+
+
 PIPELINE_RULES: dict[str, Callable[[Any], None]] = {
     'CenterCrop': lambda step: step.update(crop_size=CROP),
     'MultiScaleCrop': lambda step: step.update(input_size=CROP),
     'RandomCrop': lambda step: step.update(size=CROP),
     'Resize': _resize,
+    'SampleAVAFrames': lambda step: step.update(clip_len=8, frame_interval=1),
     'SampleFrames': _sample_frames,
     'TenCrop': lambda step: step.update(crop_size=CROP),
     'mmattn.FlowTenCrop': lambda step: step.update(crop_size=CROP),

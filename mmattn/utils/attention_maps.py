@@ -138,6 +138,7 @@ def attention_rows(
     sample: Rows | None = None,
     crop: Rows | None = None,
     window: Rows | None = None,
+    roi: Rows | None = None,
     frames: Sequence[Sequence[int]] | np.ndarray | Tensor | None = None,
 ) -> contextlib.AbstractContextManager[None]:
     """Say, around a call of a backbone or head, what the rows of its input are.
@@ -149,11 +150,12 @@ def attention_rows(
         sample: Index of the video in the batch, per row.
         crop: Index of the crop of that video, per row.
         window: Index of the window of that video, per row.
+        roi: Index of the region of that video, per row.
         frames: Numbers of the video frames that each row was made from.  A map with
             fewer frames (a network with a stride in time) gets every n-th of them.
 
     Shape:
-        - sample, crop, window: :math:`(rows)`
+        - sample, crop, window, roi: :math:`(rows)`
         - frames: :math:`(rows, T)`
 
     Raises:
@@ -167,7 +169,7 @@ def attention_rows(
     """
     if torch.compiler.is_compiling() or not _num_open:
         return contextlib.nullcontext()
-    info = _row_info(sample=sample, crop=crop, window=window, frames=frames)
+    info = _row_info(sample=sample, crop=crop, window=window, roi=roi, frames=frames)
     lengths = {key: len(value) for key, value in info.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f'expected attention_rows of one length, got {lengths}')

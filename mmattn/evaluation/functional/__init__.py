@@ -11,6 +11,7 @@ from mmattn.evaluation.functional.charades import (
     dump_submission,
     load_submission,
 )
+from mmattn.evaluation.functional.frame_map import FrameAPs, frame_aps, frame_map
 from mmattn.evaluation.functional.fusion import (
     Scores,
     accuracies,
@@ -20,10 +21,13 @@ from mmattn.evaluation.functional.fusion import (
 
 __all__ = [
     'CharadesMap',
+    'FrameAPs',
     'Scores',
     'accuracies',
     'charades_map',
     'dump_submission',
+    'frame_aps',
+    'frame_map',
     'fuse_scores',
     'load_scores',
     'load_submission',

@@ -2,8 +2,10 @@
 
 from mmattn.evaluation.metrics.charades_metric import CharadesMetric
 from mmattn.evaluation.metrics.frame_accuracy import FrameAccuracy
+from mmattn.evaluation.metrics.frame_map import FrameMAP
 
 __all__ = [
     'CharadesMetric',
     'FrameAccuracy',
+    'FrameMAP',
 ]

@@ -3,6 +3,11 @@
 from mmattn.models.layers.attention_conv_lstm import AttentionConvLSTM
 from mmattn.models.layers.conv_lstm import ConvLSTMCell
 from mmattn.models.layers.pyramid_attention import PyramidAttention
+from mmattn.models.layers.slowfast_attention import SlowFastAttention
+from mmattn.models.layers.spatiotemporal_self_attention import (
+    SpatialSelfAttention,
+    TemporalSelfAttention,
+)
 from mmattn.models.layers.squeeze_excitation import SqueezeExcitation
 from mmattn.models.layers.stbta import STBTA
 from mmattn.models.layers.stbta_attention import (
@@ -19,9 +24,12 @@ __all__ = [
     'ConvLSTMCell',
     'Hourglass',
     'PyramidAttention',
+    'SlowFastAttention',
     'SpatialAttentionI',
     'SpatialAttentionII',
+    'SpatialSelfAttention',
     'SqueezeExcitation',
     'TemporalAttention',
     'TemporalAttentionLSTM',
+    'TemporalSelfAttention',
 ]

@@ -1,0 +1,117 @@
+"""Frame-AP as a metric of test loops."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
+
+from mmattn.evaluation.functional.frame_map import (
+    ActionBox,
+    evaluate_frames,
+    read_frames,
+    read_label_map,
+    read_truths,
+    write_detections,
+)
+from mmattn.registry import METRICS
+
+
+@METRICS.register_module()
+class FrameMAP(BaseMetric):
+    """Frame-AP at IoU 0.5 by the rules of AVA's official evaluator.
+
+    Takes the place of the host's ``AVAMetric``, whose ``ann_file``, ``label_file``,
+    ``exclude_file``, ``action_thr`` and ``custom_classes`` it keeps. See
+    :func:`~mmattn.evaluation.functional.frame_map.evaluate_frames` for the rules.
+
+    Reports ``overall`` and the three groups of classes; prints the table of classes.
+
+    Args:
+        ann_file: Ground truth csv.
+        label_file: Classes to evaluate, ``pbtxt``: AVA's list of 60 or of all 80.
+        exclude_file: Csv of frames to leave out.
+        action_thr: Lowest score that is reported, exclusive.
+        custom_classes: Numbers of the classes that columns 1, 2, .. of the scores
+            stand for, as in the data set; None if column k is class k.
+        out_file: Csv to write the detections to, for submission and
+            ``tools/analysis/frame_ap.py``.
+        collect_device: As in MMEngine.
+        prefix: As in MMEngine.
+
+    Raises:
+        ValueError: If a file is malformed.
+
+    Example:
+        >>> cfg = dict(
+        ...     type='mmattn.FrameMAP', ann_file='ava_val_v2.2.csv',
+        ...     label_file='ava_action_list_v2.2_for_activitynet_2019.pbtxt',
+        ...     exclude_file='ava_val_excluded_timestamps_v2.2.csv')
+    """
+
+    default_prefix = 'mAP'
+
+    def __init__(
+        self,
+        ann_file: str,
+        label_file: str,
+        *,
+        exclude_file: str | None = None,
+        action_thr: float = 0.002,
+        custom_classes: Sequence[int] | None = None,
+        out_file: str | Path | None = None,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        self.names = read_label_map(label_file)
+        self.frames, self.truths = read_truths(ann_file)
+        if exclude_file is not None:
+            self.frames -= read_frames(exclude_file)
+        self.action_thr = action_thr
+        self.labels = None if custom_classes is None else (0, *custom_classes)
+        self.out_file = out_file
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Keep the actions of a batch that pass the threshold.
+
+        Args:
+            data_batch: Not looked at.
+            data_samples: Predictions, boxes relative to the frame and scores of
+                background and classes.
+        """
+        for sample in data_samples:
+            frame = (sample['video_id'], int(sample['timestamp']))
+            instances = sample['pred_instances']
+            boxes, scores = instances['bboxes'].cpu(), instances['scores'].cpu()
+            person, column = torch.nonzero(
+                scores[:, 1:] > self.action_thr, as_tuple=True
+            )
+            columns = (column + 1).tolist()
+            labels = (
+                columns if self.labels is None else [self.labels[c] for c in columns]
+            )
+            found = (
+                boxes[person].tolist(),
+                labels,
+                scores[person, column + 1].tolist(),
+            )
+            self.results.append(
+                [(frame, tuple(box), *rest) for box, *rest in zip(*found, strict=True)]
+            )
+
+    def compute_metrics(self, results: list[list[tuple]]) -> dict[str, float]:
+        """Evaluate all actions.
+
+        Args:
+            results: What :meth:`process` kept, frame after frame.
+        """
+        detections = [ActionBox(*row) for frame in results for row in frame]
+        if self.out_file is not None:
+            write_detections(detections, self.out_file)
+        aps = evaluate_frames(self.truths, detections, self.names, self.frames)
+        print_log('frame-AP in percent\n' + aps.table(), 'current')
+        groups = {name.replace(' ', '_'): ap for name, ap in aps.groups.items()}
+        return dict(overall=aps.mean, **groups)

@@ -1,0 +1,50 @@
+"""SlowFast self-attention on the features of regions.
+
+Kim, Kim and Kim, Spatio-temporal SlowFast self-attention network for action
+recognition, section 3 and Fig. 1.
+"""
+
+from torch import Tensor
+
+from mmattn.models.layers.slowfast_attention import SlowFastAttention
+from mmattn.registry import MODELS
+from mmattn.utils.attention_maps import attention_rows, attention_wanted
+
+
+@MODELS.register_module()
+class SlowFastSharedHead(SlowFastAttention):
+    """Shared head of a RoI head: attention inside of each person's region.
+
+    Takes the place of MMAction2's ``ACRNHead`` or ``FBOHead`` with any backbone; the
+    box head's ``in_channels`` is the attribute ``out_channels`` of this module. A
+    region extractor with ``with_temporal_pool=False`` leaves it the time axis.
+
+    Args:
+        As in :class:`~mmattn.models.layers.SlowFastAttention`.
+
+    Shape:
+        - Input: regions (R, in_channels, T, H, W) and boxes (R, 5) whose first column
+          is the index of the video; the video's features are not looked at.
+        - Output: (R, out_channels, 1, 1, 1).
+
+    Example:
+        >>> import torch
+        >>> head = SlowFastSharedHead(16)
+        >>> head(torch.ones(3, 16, 4, 7, 7), rois=torch.zeros(3, 5)).shape
+        torch.Size([3, 64, 1, 1, 1])
+    """
+
+    def forward(
+        self,
+        x: Tensor,
+        feat: Tensor | None = None,
+        rois: Tensor | None = None,
+        img_metas: list[dict] | None = None,
+    ) -> Tensor:
+        """Attend inside of the regions; maps know their video and region."""
+        if rois is None or not attention_wanted():
+            return super().forward(x)
+        sample = rois[:, 0].long().tolist()
+        roi = [sample[:k].count(index) for k, index in enumerate(sample)]
+        with attention_rows(sample=sample, roi=roi):
+            return super().forward(x)
