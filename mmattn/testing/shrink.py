@@ -236,8 +236,10 @@ DATASET_RULES: dict[str, Callable[[Any, Context], None]] = {
 
 
 def _resize(step: Any) -> None:
-    exact = not step.get('keep_ratio', True)
-    step['scale'] = (CROP, CROP) if exact else (-1, CROP + 4)
+    if step.get('keep_ratio', True):
+        step['scale'] = (-1, CROP + 4)
+    else:  # whole frames, of which regions are pooled, stay larger than crops
+        step['scale'] = (2 * CROP,) * 2 if min(step['scale']) > 224 else (CROP,) * 2
 
 
 def _sample_frames(step: Any) -> None:
@@ -250,11 +252,6 @@ def _sample_windows(step: Any) -> None:
         step['window_frames'] = WINDOW
     else:  # clips one after the other: equally many of every video, for the batch
         step.update(clip_len=CLIP, stride=max(NUM_FRAMES))
-
-
-def _resize(step: Any) -> None:
-    square = not step.get('keep_ratio', True)
-    step['scale'] = (2 * CROP, 2 * CROP) if square else (-1, CROP + 4)
 
 
 PIPELINE_RULES: dict[str, Callable[[Any], None]] = {

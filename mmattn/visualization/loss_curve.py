@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 
 class LossCurve(NamedTuple):
@@ -105,7 +106,7 @@ def save_losses(curve: LossCurve, path: str | Path, *, title: str = '') -> None:
             axes.plot(*zip(*pairs, strict=True), marker='o', markersize=3, label=name)
     axes.set_xlabel(curve.unit)
     axes.set_ylabel('loss')
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_title(title)
     axes.grid(alpha=0.3)
     axes.legend()

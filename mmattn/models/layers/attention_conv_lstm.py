@@ -97,7 +97,9 @@ class AttentionConvLSTM(nn.Module):
         self.pooled = cell == 'lstm'
         self.with_cp = with_cp
         C, H = in_channels, hidden_channels
-        self.attention: nn.Module
+        self.attention: (
+            ConvAttention | DenseAttention | PixelMeanAttention | ChannelAttention
+        )
         if attention == 'videolstm':
             self.attention = ConvAttention(
                 C,

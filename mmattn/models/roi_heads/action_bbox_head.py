@@ -5,6 +5,7 @@ recognition, section 3: (action classes + 1) scores and bounding box regression.
 """
 
 from itertools import pairwise
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -103,7 +104,7 @@ class ActionBBoxHead(BBoxHeadAVA):
         self.hidden = nn.Sequential()
         for narrow, wide in pairwise(widths):
             self.hidden.extend([nn.Linear(narrow, wide), nn.ReLU(inplace=True)])
-        self.bbox_coder = TASK_UTILS.build(bbox_coder) if with_reg else None
+        self.bbox_coder: Any = TASK_UTILS.build(bbox_coder) if with_reg else None
         self.fc_reg = nn.Linear(widths[-1], 4) if with_reg else None
         self.loss_bbox_weight = loss_bbox_weight
         self.init_std = init_std
@@ -144,23 +145,25 @@ class ActionBBoxHead(BBoxHeadAVA):
             ``loss_bbox``: the losses and what is logged; ``bbox_targets``: the targets
             of the scores.
         """
-        labels, weights = self.get_targets(sampling_results, rcnn_train_cfg)
-        is_person = torch.cat(
-            [
-                torch.arange(len(result.priors), device=rois.device)
-                < len(result.pos_priors)
-                for result in sampling_results
-            ]
-        )
-        labels = labels.clone()
-        labels[:, 0] = (~is_person).to(labels)
+        labels = torch.cat([self._targets(result) for result in sampling_results])
+        is_person = labels[:, 0] == 0
         losses = dict(loss_action_cls=self._score_loss(cls_score, labels, is_person))
         losses.update(self._logged(cls_score.detach(), labels, is_person))
         if bbox_pred is not None:
             losses['loss_action_bbox'] = self._box_loss(
                 bbox_pred, is_person, sampling_results
             )
-        return dict(loss_bbox=losses, bbox_targets=(labels, weights))
+        return dict(loss_bbox=losses, bbox_targets=labels)
+
+    def _targets(self, result: SamplingResult) -> Tensor:
+        """Targets of the regions of one video, persons first."""
+        persons = len(result.pos_priors)
+        labels = result.priors.new_zeros(len(result.priors), self.num_classes)
+        if persons:  # the host's labels have another shape where there are none
+            labels[:persons] = result.pos_gt_labels
+        labels[:persons, 0] = 0
+        labels[persons:, 0] = 1
+        return labels
 
     def _score_loss(self, logits: Tensor, labels: Tensor, is_person: Tensor) -> Tensor:
         if self.background_class:
@@ -200,7 +203,7 @@ class ActionBBoxHead(BBoxHeadAVA):
                 f'{name}@{key}': zero for key in keys for name in ('recall', 'prec')
             }
         recall, prec, recalls, precs = self.topk_accuracy(logits[seen], labels[seen])
-        logged = {}
+        logged: dict[str, Tensor] = {}
         for key, r, p in zip(keys, [recall, *recalls], [prec, *precs], strict=True):
             logged |= {f'recall@{key}': r, f'prec@{key}': p}
         return logged
