@@ -58,8 +58,9 @@ def shrink(cfg: Config, data: str | Path) -> Config:
         _apply(DATASET_RULES, dataset, context, f'{split}_dataloader.dataset')
         _shrink_pipeline(dataset.pipeline)
     for split in ('val', 'test'):
-        evaluator = cfg[f'{split}_evaluator']
-        EVALUATOR_RULES.get(evaluator['type'], lambda *_: None)(evaluator, context)
+        evaluators = cfg[f'{split}_evaluator']
+        for evaluator in evaluators if isinstance(evaluators, list) else [evaluators]:
+            EVALUATOR_RULES.get(evaluator['type'], lambda *_: None)(evaluator, context)
     for name in ('train_pipeline', 'val_pipeline', 'test_pipeline'):
         _shrink_pipeline(cfg.get(name, []))
     _shrink_schedule(cfg)

@@ -99,7 +99,7 @@ def test_one_option_chooses_the_split(split, monkeypatch):
 
 
 def test_shrink_says_what_it_has_no_rule_for(tiny_data):
-    cfg = Config.fromfile(CONFIGS[0])
+    cfg = Config.fromfile(next(path for path in CONFIGS if 'tsn_' in path.name))
     cfg.model.cls_head.type = 'mmattn.NewHead'
     with pytest.raises(ValueError, match=r'model.cls_head.*got mmattn.NewHead'):
         shrink(cfg, tiny_data)

@@ -50,6 +50,7 @@ class TemporalLSTMHead(SequenceHead):
         ValueError: If an option is out of range, or frames or labels do not fit it.
 
     Example:
+        >>> import torch
         >>> head = TemporalLSTMHead(
         ...     5, 7, num_segments=3, num_steps=4, hidden_channels=2, test_steps=2
         ... )

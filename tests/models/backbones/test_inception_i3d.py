@@ -22,7 +22,7 @@ from staged_checks import (
     save,
 )
 
-from mmattn.models.backbones import InceptionI3D
+from mmattn.models.backbones.inception_i3d import InceptionI3D
 
 STAGES = tuple(InceptionI3D.stages)
 PARAMETERS = 12697264 - 400 * 1025  # published for Kinetics-400, less its classifier

@@ -22,7 +22,7 @@ from staged_checks import (
     save,
 )
 
-from mmattn.models.backbones import ResNeXt3D
+from mmattn.models.backbones.resnext3d import ResNeXt3D
 
 STAGES = tuple(ResNeXt3D.stages)
 SMALL = {'cardinality': 4, 'base_channels': 6}

@@ -5,7 +5,7 @@ import torch
 from reference.slowfast_attn import slowfast
 from torch import nn
 
-from mmattn.models.layers import SlowFastAttention
+from mmattn.models.layers.slowfast_attention import SlowFastAttention
 from mmattn.models.roi_heads import SlowFastSharedHead
 from mmattn.registry import MODELS
 from mmattn.utils.attention_maps import capture_attention

@@ -32,16 +32,11 @@ HEAD = dict(
 class LinearStages(StagedBackbone):
     """Three convolutions without anything between them."""
 
+    stages = {'a': 5, 'b': 7, 'c': 11}
     first_conv = 'a.weight'
 
-    def __init__(self):
-        super().__init__(('a', 'b', 'c'), 'c')
-        self.a = nn.Conv2d(3, 5, 3)
-        self.b = nn.Conv2d(5, 7, 3)
-        self.c = nn.Conv2d(7, 11, 3)
-
-    def stage_layers(self, name):
-        return [getattr(self, name)]
+    def build_stage(self, name, channels):
+        return {name: nn.Conv2d(channels, self.stages[name], 3)}
 
 
 @MODELS.register_module()
