@@ -26,7 +26,7 @@ from timing import interleaved, report
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-import mmattn  # noqa: F401  (repairs the stack before mmaction.models is imported)
+from mmattn.compat import score_in_float32
 from mmattn.models.layers.clips import tell_num_segments
 
 SEGMENTS, SIDE, CLASSES = 3, 224, 101
@@ -214,6 +214,7 @@ def main() -> int:
     )
     args = parser.parse_args()
     init_default_scope('mmaction')
+    score_in_float32()
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
     if args.peak:

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from mmaction.apis import init_recognizer
 from mmaction.structures import ActionDataSample
@@ -12,6 +11,7 @@ from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 
 from mmattn.engine.hooks.checkpoint_guard_hook import require_weights
+from mmattn.utils.attention_layers import sum_by_frame
 from mmattn.utils.attention_maps import capture_attention
 from mmattn.utils.attention_records import AttentionRecord, AttentionRecords
 from mmattn.utils.pretrained import read_weights
@@ -119,9 +119,7 @@ def frame_weights(record: AttentionRecord, *, last_steps: int | None = None) -> 
     maps = record.map.double().numpy()
     if maps.ndim == 3:
         maps = maps[:, -last_steps if last_steps else None :].mean(axis=1)
-    numbers, where = np.unique(np.asarray(record.frames), return_inverse=True)
-    weights = np.zeros(len(numbers))
-    np.add.at(weights, where.reshape(-1), maps.reshape(-1))
+    numbers, weights, _ = sum_by_frame(record.frames, maps)
     return numbers, weights / weights.sum()
 
 

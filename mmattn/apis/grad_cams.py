@@ -7,22 +7,20 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 import torch
-from mmcv.visualization import flow2rgb
-from mmengine.dataset import Compose, pseudo_collate
-from torch import Tensor
+from mmengine.dataset import pseudo_collate
 from torch.nn import functional as F
-from tqdm import tqdm
 
-from mmattn.apis.attention import video_info
+from mmattn.apis.network_inputs import (
+    NetworkInput,
+    as_pictures,
+    center_pipeline,
+    read_video,
+)
 from mmattn.apis.timelines import class_name
-from mmattn.datasets.base import BrokenVideoError, run_steps
-from mmattn.datasets.transforms.flow import ZERO_LEVEL
-from mmattn.datasets.video import FRAME_TEMPLATES
+from mmattn.datasets.base import BrokenVideoError
+from mmattn.utils.progress import progress_bar
 from mmattn.visualization.contact_sheet import FORMATS, Row, overlay_heat, save_sheet
 from mmattn.visualization.grad_cam import find_layer, grad_cam
-
-CENTER = {'TenCrop': 'CenterCrop', 'ThreeCrop': 'CenterCrop'}
-CENTER['mmattn.FlowTenCrop'] = 'CenterCrop'
 
 
 class Clip(NamedTuple):
@@ -82,42 +80,6 @@ def draw_grad_cams(
     Raises:
         ValueError: If a layer, format or class is unknown or a path does not exist.
     """
-    names = _checked(models, videos, layers, formats)
-    pipelines = [_center_pipeline(model) for model in models.values()]
-    pictures: list[Path] = []
-    broken: list[str] = []
-    for video in tqdm(videos, desc='videos', disable=not progress):
-        try:
-            items = [
-                _read(pipeline, model, Path(video))
-                for pipeline, model in zip(pipelines, models.values(), strict=True)
-            ]
-        except BrokenVideoError as error:
-            broken.append(f'{video}: {error}')
-            continue
-        clips = [
-            _explain(model, layer, results, item, class_index)
-            for model, layer, (results, item) in zip(
-                models.values(), names, items, strict=True
-            )
-        ]
-        rows = _rows(list(models), clips, classes)
-        numbers = clips[0].numbers.tolist()
-        for kind in formats:
-            path = Path(out) / f'{Path(video).stem}.{kind}'
-            title = Path(video).name
-            save_sheet(path, rows, numbers, title=title, num_columns=num_columns)
-            pictures.append(path)
-    return pictures, broken
-
-
-def _checked(
-    models: Mapping[str, Any],
-    videos: Sequence[str | Path],
-    layers: str | Sequence[str],
-    formats: Sequence[str],
-) -> list[str]:
-    """Layer of each model; refuse what cannot be done before any long work."""
     names = [layers] * len(models) if isinstance(layers, str) else list(layers)
     if len(names) != len(models):
         raise ValueError(
@@ -131,69 +93,54 @@ def _checked(
     missing = [str(video) for video in videos if not Path(video).exists()]
     if missing:
         raise ValueError(f'videos: expected files or folders, got {missing}')
-    return names
-
-
-def _center_pipeline(model: Any) -> Compose:
-    steps = [dict(step) for step in model.cfg.test_pipeline]
-    for step in steps:
-        step['type'] = CENTER.get(step['type'], step['type'])
-    return Compose(steps)
-
-
-def _read(pipeline: Compose, model: Any, video: Path) -> tuple[dict, dict]:
-    """The sample before and after packing, whose keys say what the frames are."""
-    info = _folder_info(model, video) if video.is_dir() else video_info(video)
-    *steps, pack = pipeline.transforms
-    results = run_steps(steps, info)
-    return results, pack(results)
-
-
-def _folder_info(model: Any, folder: Path) -> dict[str, Any]:
-    dataset = model.cfg.test_dataloader.dataset
-    modality = dataset.get('modality', 'RGB')
-    template = dataset.get('filename_tmpl') or FRAME_TEMPLATES[modality]
-    fields = ('x',) if modality == 'Flow' else ()
-    count = 0
-    while (folder / template.format(*fields, count + 1)).is_file():
-        count += 1
-    if count == 0:
-        first = template.format(*fields, 1)
-        raise BrokenVideoError(f'expected frames from {first} on, got none')
-    return dict(
-        frame_dir=str(folder),
-        filename_tmpl=template,
-        total_frames=count,
-        video_id=folder.name,
-        label=-1,
-        start_index=1,
-        modality=modality,
-    )
+    pipelines = [center_pipeline(model.cfg.test_pipeline) for model in models.values()]
+    pictures: list[Path] = []
+    broken: list[str] = []
+    for video in progress_bar(videos, description='videos', shown=progress):
+        try:
+            seen = [
+                read_video(pipeline, model, Path(video))
+                for pipeline, model in zip(pipelines, models.values(), strict=True)
+            ]
+        except BrokenVideoError as error:
+            broken.append(f'{video}: {error}')
+            continue
+        clips = [
+            _explain(model, layer, own, class_index)
+            for model, layer, own in zip(models.values(), names, seen, strict=True)
+        ]
+        rows = _rows(list(models), clips, classes)
+        numbers = clips[0].numbers.tolist()
+        for kind in formats:
+            path = Path(out) / f'{Path(video).stem}.{kind}'
+            title = Path(video).name
+            save_sheet(path, rows, numbers, title=title, num_columns=num_columns)
+            pictures.append(path)
+    return pictures, broken
 
 
 def _explain(
-    model: Any, layer: str, results: dict, item: dict, class_index: int | None
+    model: Any, layer: str, seen: NetworkInput, class_index: int | None
 ) -> Clip:
     found = grad_cam(
-        model, pseudo_collate([item]), layer=layer, class_index=class_index
+        model, pseudo_collate([seen.item]), layer=layer, class_index=class_index
     )
-    inputs = item['inputs']
-    frames = np.asarray(results['frame_inds']) - results['start_index']
-    frames = frames.reshape(-1, results['clip_len'])
+    inputs = seen.item['inputs']
     maps = found.maps.cpu().float()
     if inputs.ndim == 5:  # (clips, C, T, H, W)
         clip = len(inputs) // 2
         _require_count(layer, len(maps), len(inputs), 'clips')
-        images, maps, numbers = inputs[clip].transpose(0, 1), maps[clip], frames[clip]
+        images, maps = inputs[clip].transpose(0, 1), maps[clip]
+        numbers = seen.numbers[clip]
     else:  # (frames, C, H, W), with several fields in the channels
         maps = maps.flatten(0, 1)
         _require_count(layer, len(maps), len(inputs), 'frames')
-        images, numbers = inputs, frames[:, frames.shape[1] // 2]
+        images, numbers = inputs, seen.numbers[:, 0]
     size = (len(images), *images.shape[-2:])
     heat = F.interpolate(maps[None, None], size, mode='trilinear')[0, 0]
     heat = heat / heat.max().clamp(min=torch.finfo(heat.dtype).tiny)
     prob = float(found.scores.softmax(0)[found.class_index])
-    return Clip(_pictures(images), heat.numpy(), numbers, found.class_index, prob)
+    return Clip(as_pictures(images), heat.numpy(), numbers, found.class_index, prob)
 
 
 def _require_count(layer: str, found: int, expected: int, what: str) -> None:
@@ -204,28 +151,10 @@ def _require_count(layer: str, found: int, expected: int, what: str) -> None:
         )
 
 
-def _pictures(images: Tensor) -> np.ndarray:
-    """RGB of images (T, 3, H, W); colors of the middle field of flow (T, 2L, H, W)."""
-    array = images.permute(0, 2, 3, 1).numpy()  # (T, H, W, C)
-    T, H, W, C = array.shape
-    if array.dtype != np.uint8 or (C != 3 and C % 2):
-        raise ValueError(
-            f'test_pipeline: expected RGB or flow in uint8, got {C} channels in '
-            f'{array.dtype}'
-        )
-    if C == 3:
-        return array
-    middle = C // 4 * 2
-    fields = array[..., middle : middle + 2].astype(np.float32) - ZERO_LEVEL
-    # As one tall field, so that all frames have one scale.
-    colors = flow2rgb(fields.reshape(T * H, W, 2))
-    return (colors * 255).round().astype(np.uint8).reshape(T, H, W, 3)
-
-
 def _rows(
     names: Sequence[str], clips: Sequence[Clip], classes: Sequence[str] | None
 ) -> list[Row]:
-    """The first model's input, and each model's maps on its frames nearest to those."""
+    """The first model's input, and each model's maps on its frames next to those."""
     first = clips[0]
     rows = [('input', first.images)]
     height, width = first.images.shape[1:3]

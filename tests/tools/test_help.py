@@ -67,6 +67,11 @@ def test_help_in_a_process_of_its_own():
         ('analysis/fuse_scores.py', ['none.pkl'], 'none.pkl: expected a pickle'),
         ('convert/join_checkpoints.py', ['o.pth', 'x.pth'], 'expected PREFIX=FILE'),
         ('data/synthetic/make_videos.py', ['o', '--size', '1'], '--size'),
+        (
+            'visualization/attention.py',
+            ['a.py', 'a.pth', 'v.mp4', '--out', 'o', '--alpha', '2'],
+            'alpha: expected 0 to 1',
+        ),
         ('data/extract_features.py', ['a.py'], 'required: checkpoint, out'),
     ],
 )

@@ -6,11 +6,13 @@ recognition, section 3.
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from mmattn.models.layers.build import build_attention
 from mmattn.models.layers.clips import ClipModule
 from mmattn.models.layers.stbta_hourglass import Hourglass
 from mmattn.registry import MODELS
+from mmattn.utils.attention_maps import attention_wanted
 
 SPATIAL = {'sam1': 'mmattn.SpatialAttentionI', 'sam2': 'mmattn.SpatialAttentionII'}
 TEMPORAL = {'tam': 'mmattn.TemporalAttention'}
@@ -43,6 +45,8 @@ class STBTA(ClipModule):
         residual: Whether :math:`x` is added.
         zero_init: Multiply :math:`y` by a learned scale per channel that starts at 0:
             a fresh module changes nothing of a pretrained network's features.
+        with_cp: Recompute the attentions, not the hourglass, in the backward pass:
+            they take little time, and most of the module's memory.
         num_segments: Frames T of a clip in a batch of frames; each is a clip of its own
             if None. :class:`SegmentRecognizer` reads it from the data.
         init_cfg: As in MMEngine.
@@ -77,6 +81,7 @@ class STBTA(ClipModule):
         sam_every_upsample: bool = False,
         residual: bool = True,
         zero_init: bool = False,
+        with_cp: bool = True,
         num_segments: int | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
@@ -91,6 +96,7 @@ class STBTA(ClipModule):
         self.in_channels = in_channels
         self.arrangement = arrangement
         self.residual = residual
+        self.with_cp = with_cp
         self.hourglass = Hourglass(
             in_channels,
             t,
@@ -106,12 +112,19 @@ class STBTA(ClipModule):
 
     def forward_clips(self, x: Tensor) -> Tensor:
         """Refine clips."""
-        y = self._attend(self.hourglass(x))
+        u = self.hourglass(x)
+        # A capture would see what is recomputed a second time.
+        if self.with_cp and torch.is_grad_enabled() and not attention_wanted():
+            y = checkpoint(self._refine, u, use_reentrant=False)
+        else:
+            y = self._refine(u)
+        return x + y if self.residual else y
+
+    def _refine(self, u: Tensor) -> Tensor:
+        y = self._attend(u)
         if self.channel_attention is not None:
             y = self.channel_attention(y)
-        if self.scale is not None:
-            y = y * self.scale
-        return x + y if self.residual else y
+        return y if self.scale is None else y * self.scale
 
     def _attend(self, u: Tensor) -> Tensor:
         sam, tam = self.spatial_attention, self.temporal_attention

@@ -235,6 +235,7 @@ class ActionBBoxHead(BBoxHeadAVA):
         for k, img_meta in enumerate(batch_img_metas):
             deltas = None if bbox_preds is None else bbox_preds[k]
             boxes = self._decoded(rois[k][:, 1:], deltas, img_meta['img_shape'])
+            # A copy: the host divides the boxes that it is given in place.
             roi = torch.cat([rois[k][:, :1], boxes], dim=1)
             one = self._predict_by_feat_single(
                 roi, cls_scores[k], img_meta, rcnn_test_cfg
@@ -257,8 +258,7 @@ class ActionBBoxHead(BBoxHeadAVA):
         img_meta: dict,
         rcnn_test_cfg: ConfigDict | None = None,
     ) -> InstanceData:
-        # The host divides the boxes that it is given in place.
-        results = super()._predict_by_feat_single(roi.clone(), cls_score, img_meta)
+        results = super()._predict_by_feat_single(roi, cls_score, img_meta)
         first = cls_score[:, :1]
         if self.background_class and not self.multilabel:  # column 0 was not trained
             results.scores = torch.cat([first, cls_score[:, 1:].softmax(dim=1)], dim=1)

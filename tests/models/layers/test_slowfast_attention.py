@@ -5,7 +5,8 @@ import torch
 from reference.slowfast_attn import slowfast
 from torch import nn
 
-from mmattn.models.layers.slowfast_attention import SlowFastAttention
+from mmattn.models.layers import SlowFastAttention
+from mmattn.models.layers.slowfast_attention import ChannelNorm
 from mmattn.models.roi_heads import SlowFastSharedHead
 from mmattn.registry import MODELS
 from mmattn.utils.attention_maps import capture_attention
@@ -80,6 +81,16 @@ def test_width(options, width):
     assert module.out_channels == width
     for size in [(R, C, T, H, W), (3, C, 1, 1, 1), (0, C, 2, 3, 1)]:
         assert module(features(size=size)).shape == (size[0], width, 1, 1, 1)
+
+
+def test_channel_norm_is_of_each_position():
+    norm, x = ChannelNorm(C).double(), features()
+    y = norm(x)
+    torch.testing.assert_close(y.mean(1), torch.zeros_like(y[:, 0]), **CLOSE)
+    alone = norm(x[:, :, 1:2, 3:4, 1:])
+    torch.testing.assert_close(alone, y[:, :, 1:2, 3:4, 1:], **CLOSE)
+    expected = x.var(1, unbiased=False) / (x.var(1, unbiased=False) + norm.eps)
+    torch.testing.assert_close(y.var(1, unbiased=False), expected, **CLOSE)
 
 
 def test_starts_as_identity_inside_of_a_backbone():

@@ -117,6 +117,36 @@ def test_every_parameter_learns_and_the_input_stays():
     assert torch.autograd.gradcheck(small, x)
 
 
+def gradients_and_saved(stbta, x):
+    """Gradients, and the number of tensors saved for them that are as large as x."""
+    saved = []
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda tensor: saved.append(tensor.numel()) or tensor, lambda tensor: tensor
+    ):
+        y = stbta(x)
+    y.square().sum().backward()
+    return [p.grad for p in stbta.parameters()], saved.count(x.numel())
+
+
+@pytest.mark.parametrize('spatial_attention', ['sam1', 'sam2'])
+def test_recomputing_keeps_the_gradients(spatial_attention):
+    x = torch.randn(6, 32, 9, 11)
+    options = dict(spatial_attention=spatial_attention, num_segments=3)
+    lean, full = STBTA(32, 2, **options), STBTA(32, 2, with_cp=False, **options)
+    full.load_state_dict(lean.state_dict())
+    grads, saved = gradients_and_saved(lean, x)
+    expected, saved_in_full = gradients_and_saved(full, x)
+    torch.testing.assert_close(grads, expected)
+    assert saved < saved_in_full
+
+
+def test_maps_in_training_are_handed_out_once():
+    stbta = STBTA(C)
+    with capture_attention(stbta, names='*.frame_gates') as records:
+        stbta(torch.randn(2, C, H, W)).square().sum().backward()
+    assert len(records) == 1
+
+
 def test_maps():
     stbta, x = STBTA(C, num_segments=T).eval(), torch.randn(B * T, C, H, W)
     with capture_attention(stbta) as records:

@@ -93,7 +93,7 @@ def with_logits(head, logits, deltas=(0.0, 0.0, 0.0, 0.0)):
     return head
 
 
-LOGITS = [-1.0, 0.5, 2.0, -3.0]
+LOGITS = [1.0, 0.5, 2.0, -3.0]
 ROWS = np.array([[0, 1, 0, 1], [0, 0, 1, 0], [1, 0, 0, 0]])  # column 0: background
 
 
@@ -213,6 +213,33 @@ def test_batches_zero_proposals_and_what_goes_in():
     losses_of(head, samples, x)
     for one, boxes in zip(samples, kept, strict=True):
         assert torch.equal(one.proposals.bboxes, boxes)
+
+
+def test_attention_in_the_hosts_own_roi_head():
+    import mmaction.models  # noqa: F401
+
+    head = MODELS.build(
+        dict(
+            type='AVARoIHead',
+            _scope_='mmdet',
+            bbox_roi_extractor=dict(
+                type='SingleRoIExtractor3D', output_size=3, with_temporal_pool=True
+            ),
+            shared_head=dict(type='mmattn.SlowFastSharedHead', in_channels=C),
+            bbox_head=dict(
+                type='BBoxHeadAVA',
+                background_class=True,
+                in_channels=4 * C,
+                num_classes=K,
+                topk=(1,),
+            ),
+            train_cfg=ConfigDict(TRAIN),
+        )
+    )
+    losses_of(head, [sample()])['loss_action_cls'].backward()
+    assert head.shared_head.branches['spatial_slow'][0].gamma.grad != 0
+    (result,) = predict(head.eval(), [sample()], features(1))
+    assert result.scores.shape == (3, K)
 
 
 def test_thresholds():

@@ -1,0 +1,125 @@
+"""What one model sees of one video, attends to and predicts."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mmattn.apis.attention import attend
+from mmattn.apis.network_inputs import NetworkInput
+from mmattn.utils.attention_layers import (
+    AttentionLayer,
+    Picks,
+    attention_layers,
+    located,
+)
+from mmattn.utils.attention_records import AttentionRecords
+from mmattn.visualization.contact_sheet import Row
+from mmattn.visualization.heat_overlay import (
+    WHOLE,
+    Box,
+    OverlayStyle,
+    draw_overlay,
+    place_heat,
+    scale_heat,
+    weight_strips,
+)
+
+
+class Attended(NamedTuple):
+    """What a model sees of a video, attends to and predicts.
+
+    Args:
+        pictures: RGB pictures (H, W, 3) by frame number, ascending.
+        box: Part of the pictures that the network has seen: left, top, right and
+            bottom in fractions.
+        records: All records, with frame numbers where these are known.
+        layers: What of the records can be drawn.
+        scores: Scores of the classes, (K,).
+    """
+
+    pictures: dict[int, np.ndarray]
+    box: Box
+    records: AttentionRecords
+    layers: list[AttentionLayer]
+    scores: np.ndarray
+
+    def top(self, count: int) -> list[tuple[int, float]]:
+        """Return the classes of the highest scores, best first.
+
+        Args:
+            count: How many.
+        """
+        order = np.argsort(-self.scores, kind='stable')[:count]
+        return [(int(k), float(self.scores[k])) for k in order]
+
+
+def look(
+    model: Any,
+    seen: NetworkInput,
+    *,
+    names: Sequence[str] | None = None,
+    picks: Picks | None = None,
+) -> Attended:
+    """Predict one video and collect what can be drawn of the model's attention.
+
+    Args:
+        model: Recognizer in eval mode.
+        seen: Its input.
+        names: Patterns of the records wanted; all by default.
+        picks: See :func:`mmattn.utils.attention_layers.attention_layers`.
+
+    Raises:
+        ValueError: If no record fits ``names``, or a pick is out of range.
+    """
+    ((sample, records),) = attend(model, [seen.item])
+    found = sorted({record.name for record in records})
+    patterns = list(names or ['*'])
+    unknown = [pattern for pattern in patterns if not records.by_name(pattern)]
+    if unknown:
+        raise ValueError(f'names: expected some of the maps {found}, got {unknown}')
+    wanted = AttentionRecords(
+        record
+        for record in records
+        if any(record in records.by_name(pattern) for pattern in patterns)
+    )
+    wanted = located(wanted, seen.numbers)
+    last_steps = getattr(model.cls_head, 'test_steps', None)
+    layers = [
+        layer
+        for record in wanted
+        for layer in attention_layers(record, picks=picks, last_steps=last_steps)
+    ]
+    scores = sample.pred_score.detach().float().cpu().numpy()
+    return Attended(seen.pictures(), WHOLE, wanted, layers, scores)
+
+
+def overlay_rows(attended: Attended, style: OverlayStyle) -> list[Row]:
+    """Draw the input and each layer over it, one row of pictures each.
+
+    Frames that a map skips show its nearest frame. Weights of frames are a bar at the
+    lower edge. Of a region, whose places are not those of the frame, only the weights
+    are drawn.
+
+    Args:
+        attended: What to draw.
+        style: How to draw heat.
+    """
+    images = np.stack(list(attended.pictures.values()))
+    numbers = np.array(list(attended.pictures))
+    rows = [('input', images)]
+    for layer in attended.layers:
+        if layer.heat is None and layer.weights is None:
+            continue
+        nearest = np.abs(numbers[:, None] - layer.numbers).argmin(axis=1)
+        drawn = images
+        if layer.heat is not None and layer.roi is None:
+            heat = scale_heat(layer.heat, style.scale)[nearest]
+            placed = place_heat(
+                heat, images.shape[1:3], in_cells=layer.in_cells, box=attended.box
+            )
+            drawn = draw_overlay(images, placed, style)
+        if layer.weights is not None:
+            drawn = weight_strips(drawn, layer.weights[nearest])
+        rows.append((layer.name, drawn))
+    return rows

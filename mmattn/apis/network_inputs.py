@@ -1,0 +1,247 @@
+"""What a network sees of a video: its input as pictures with their frame numbers."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import decord
+import numpy as np
+from mmcv.visualization import flow2rgb
+from mmengine.dataset import Compose
+from torch import Tensor
+
+from mmattn.apis.attention import video_info
+from mmattn.datasets.base import BrokenVideoError, run_steps
+from mmattn.datasets.transforms.flow import ZERO_LEVEL
+from mmattn.datasets.video import FRAME_TEMPLATES
+
+Box = tuple[float, float, float, float]
+CENTER = {'TenCrop': 'CenterCrop', 'ThreeCrop': 'CenterCrop'}
+CENTER['mmattn.FlowTenCrop'] = 'CenterCrop'
+VIDEO_SUFFIXES = ('.avi', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.webm')
+
+
+class NetworkInput(NamedTuple):
+    """What a network sees of one video.
+
+    Args:
+        item: What its pipeline packs: ``inputs`` and ``data_samples``.
+        numbers: Frame numbers of each row of ``inputs``, counted from 0, (R, T), with
+            T = 1 where rows are single frames or stacks of flow.
+        crop: Left, top, right and bottom of the crop in fractions of the whole frame;
+            None if it is unknown or mirrored.
+    """
+
+    item: dict[str, Any]
+    numbers: np.ndarray
+    crop: Box | None
+
+    def pictures(self) -> dict[int, np.ndarray]:
+        """Return each frame once, by its number, as the network sees it.
+
+        Raises:
+            ValueError: If the input is no RGB video nor flow in uint8.
+        """
+        inputs = self.item['inputs']
+        if inputs.ndim == 5:  # (R, C, T, H, W)
+            inputs = inputs.transpose(1, 2).flatten(0, 1)
+        images = as_pictures(inputs)
+        numbers = self.numbers.reshape(-1).tolist()
+        first = {number: k for k, number in reversed(list(enumerate(numbers)))}
+        return {number: images[first[number]] for number in sorted(first)}
+
+
+def center_pipeline(steps: Sequence[dict[str, Any]]) -> Compose:
+    """Build a test pipeline that takes the center crop in place of several crops.
+
+    Args:
+        steps: Configs of the steps.
+    """
+    steps = [dict(step) for step in steps]
+    for step in steps:
+        step['type'] = CENTER.get(step['type'], step['type'])
+    return Compose(steps)
+
+
+def find_videos(
+    paths: Sequence[str | Path], *, frame_folders: bool = False
+) -> list[Path]:
+    """Return video files, with those in folders, sorted, in place of the folders.
+
+    Args:
+        paths: Files and folders.
+        frame_folders: Whether folders are videos themselves, stored as frames or flow.
+
+    Raises:
+        ValueError: If a path does not exist, or a folder holds no video.
+    """
+    found: list[Path] = []
+    for path in map(Path, paths):
+        if not path.exists():
+            raise ValueError(f'videos: expected a file or folder, got {path}')
+        if path.is_file() or frame_folders:
+            found.append(path)
+            continue
+        inside = sorted(p for p in path.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES)
+        if not inside:
+            raise ValueError(
+                f'videos: expected files ending in {", ".join(VIDEO_SUFFIXES)} in the '
+                f'folder {path}, got none'
+            )
+        found += inside
+    if not found:
+        raise ValueError('videos: expected at least one, got none')
+    return found
+
+
+def reads_frame_folders(model: Any) -> bool:
+    """Say whether a model's test pipeline reads frames or flow stored one by one.
+
+    Args:
+        model: Model of :func:`mmattn.apis.attention.load_model`.
+    """
+    return any(step['type'] == 'RawFrameDecode' for step in model.cfg.test_pipeline)
+
+
+def read_video(pipeline: Compose, model: Any, video: Path) -> NetworkInput:
+    """Read a video file, or a folder of frames or flow, as a network sees it.
+
+    Args:
+        pipeline: Pipeline of :func:`center_pipeline`.
+        model: Model whose config says how folders are laid out.
+        video: File or folder.
+
+    Raises:
+        BrokenVideoError: If the video cannot be read.
+        ValueError: If frame numbers do not fit the input.
+    """
+    info = _folder_info(model, video) if video.is_dir() else video_info(video)
+    return read_input(pipeline, info)
+
+
+def read_input(pipeline: Compose, info: dict[str, Any]) -> NetworkInput:
+    """Run a pipeline and keep which frames its output shows.
+
+    Args:
+        pipeline: Pipeline that ends with packing.
+        info: Sample of a data set.
+
+    Raises:
+        BrokenVideoError: If the video cannot be read.
+        ValueError: If frame numbers do not fit the input.
+    """
+    *steps, pack = pipeline.transforms
+    results = run_steps(steps, info)
+    item = pack(results)
+    inputs, clip_len = item['inputs'], results.get('clip_len')
+    if clip_len is None or inputs.ndim not in (4, 5):
+        raise ValueError(
+            'test_pipeline: expected sampled frames (M, C, H, W) or clips '
+            f'(M, C, T, H, W), got {tuple(inputs.shape)}'
+        )
+    positions = np.asarray(results['frame_inds']) - results['start_index']
+    numbers = positions.reshape(-1, clip_len)
+    if inputs.ndim == 4:
+        numbers = numbers[:, :1]
+    fits = inputs.ndim == 4 or inputs.shape[2] == clip_len
+    if len(inputs) % len(numbers) or not fits:
+        raise ValueError(
+            f'test_pipeline: expected {len(numbers)} clips of {clip_len} frames, or '
+            f'several crops of them, got {tuple(inputs.shape)}'
+        )
+    numbers = np.tile(numbers, (len(inputs) // len(numbers), 1))
+    # By these recognizers say of which frames their attention maps are.
+    item['data_samples'].set_metainfo(
+        dict(
+            frame_inds=positions.reshape(-1),
+            frame_indices=positions.reshape(-1, clip_len)[:, 0],
+            clip_len=clip_len,
+        )
+    )
+    return NetworkInput(item, numbers, _crop(steps, results))
+
+
+def as_pictures(images: Tensor) -> np.ndarray:
+    """Return frames as RGB pictures, flow by its color wheel.
+
+    Args:
+        images: RGB frames, or flow of L fields of which the middle one is shown.
+
+    Shape:
+        - images: (T, 3, H, W) or (T, 2L, H, W), uint8
+        - Output: (T, H, W, 3), uint8
+
+    Raises:
+        ValueError: If they are neither.
+    """
+    array = images.permute(0, 2, 3, 1).numpy()  # (T, H, W, C)
+    T, H, W, C = array.shape
+    if array.dtype != np.uint8 or (C != 3 and C % 2):
+        raise ValueError(
+            f'test_pipeline: expected RGB or flow in uint8, got {C} channels in '
+            f'{array.dtype}'
+        )
+    if C == 3:
+        return array
+    middle = C // 4 * 2
+    fields = array[..., middle : middle + 2].astype(np.float32) - ZERO_LEVEL
+    # As one tall field, so that all frames have one scale.
+    colors = flow2rgb(fields.reshape(T * H, W, 2))
+    return (colors * 255).round().astype(np.uint8).reshape(T, H, W, 3)
+
+
+def whole_frames(
+    video: Path, numbers: Sequence[int], *, longest: int = 480
+) -> dict[int, np.ndarray]:
+    """Read frames of a video file as they are, without the network's crop.
+
+    Args:
+        video: The file.
+        numbers: Numbers of the frames.
+        longest: Most pixels of the longer side; larger frames are shrunk.
+
+    Returns:
+        RGB pictures (H, W, 3) by their numbers.
+    """
+    frames = decord.VideoReader(str(video), num_threads=1).get_batch(list(numbers))
+    images = frames.asnumpy()
+    height, width = images.shape[1:3]
+    factor = min(1.0, longest / max(height, width))
+    size = (round(width * factor), round(height * factor))
+    shrunk = [cv2.resize(im, size, interpolation=cv2.INTER_AREA) for im in images]
+    return dict(zip(numbers, shrunk, strict=True))
+
+
+def _crop(steps: Sequence[Any], results: dict[str, Any]) -> Box | None:
+    """What the host's crops have kept of the whole frame."""
+    names = [type(step).__name__ for step in steps]
+    if results.get('flip') or any(
+        'Crop' in name and name not in ('CenterCrop', 'RandomCrop', 'RandomResizedCrop')
+        for name in names
+    ):
+        return None
+    x, y, width, height = map(float, results.get('crop_quadruple', (0, 0, 1, 1)))
+    return x, y, x + width, y + height
+
+
+def _folder_info(model: Any, folder: Path) -> dict[str, Any]:
+    dataset = model.cfg.test_dataloader.dataset
+    modality = dataset.get('modality', 'RGB')
+    template = dataset.get('filename_tmpl') or FRAME_TEMPLATES[modality]
+    fields = ('x',) if modality == 'Flow' else ()
+    count = 0
+    while (folder / template.format(*fields, count + 1)).is_file():
+        count += 1
+    if count == 0:
+        first = template.format(*fields, 1)
+        raise BrokenVideoError(f'expected frames from {first} on, got none')
+    return dict(
+        frame_dir=str(folder),
+        filename_tmpl=template,
+        total_frames=count,
+        video_id=folder.name,
+        label=-1,
+        start_index=1,
+        modality=modality,
+    )

@@ -1,0 +1,175 @@
+"""One HTML page that shows what models attend to, without network or server."""
+
+import base64
+import html
+import io
+import json
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TextIO
+
+import numpy as np
+from matplotlib import colormaps
+from PIL import Image
+
+from mmattn.utils.attention_layers import AttentionLayer
+from mmattn.visualization.heat_overlay import WHOLE, Box, OverlayStyle
+
+JPEG_QUALITY = 85
+
+
+class AttentionPage:
+    """Writer of a page, one video after the other.
+
+    The page holds pictures and maps itself, loads nothing, and shows two models or
+    maps side by side. What it holds is written at once, so that memory does not grow
+    with the number of videos.
+
+    Args:
+        path: File to write. It appears when the page is complete.
+        title: Heading.
+        style: How overlays are drawn at first; the page can change it.
+
+    Example:
+        >>> frames = {0: np.zeros((24, 32, 3), dtype=np.uint8)}
+        >>> with AttentionPage('page.html', title='Two clips') as page:
+        ...     page.add('a.mp4', [model_entry('m', frames, [], [('run', 0.9)])])
+        >>> 'a.mp4' in Path('page.html').read_text('utf-8')
+        True
+    """
+
+    def __init__(
+        self, path: str | Path, *, title: str, style: OverlayStyle | None = None
+    ) -> None:
+        self.path = Path(path)
+        self.title = title
+        self.style = style or OverlayStyle()
+        self._part = self.path.with_name(self.path.name + '.part')
+        self._file: TextIO | None = None
+        self._tail = ''
+
+    def __enter__(self) -> 'AttentionPage':
+        template = files('mmattn.visualization').joinpath('attention_page.html')
+        head, self._tail = template.read_text('utf-8').split('<!-- videos -->')
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = self._part.open('w', encoding='utf-8')
+        self._file.write(head.replace('{{title}}', html.escape(self.title)))
+        colors = colormaps['jet'](np.arange(256), bytes=True)[:, :3]
+        settings = dict(
+            colors=colors.tolist(),
+            kind=self.style.kind,
+            scale=self.style.scale,
+            alpha=self.style.alpha,
+            threshold=self.style.threshold,
+        )
+        self._write('settings', settings)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._file is not None
+        self._file.write(self._tail)
+        self._file.close()
+        if kind is None:
+            self._part.replace(self.path)
+        else:
+            self._part.unlink()
+
+    def add(self, video: str, models: Sequence[dict[str, Any]]) -> None:
+        """Add a video.
+
+        Args:
+            video: Its name.
+            models: Entries of :func:`model_entry`.
+        """
+        self._write('video', dict(name=video, models=list(models)))
+
+    def add_broken(self, video: str, message: str) -> None:
+        """Say that a video could not be read.
+
+        Args:
+            video: Its name.
+            message: Why.
+        """
+        self._write('broken', dict(name=video, message=message))
+
+    def _write(self, kind: str, content: dict[str, Any]) -> None:
+        assert self._file is not None
+        name = html.escape(content.get('name', ''), quote=True)
+        # Nothing in the text may end the element that holds it.
+        text = json.dumps(content, allow_nan=False).replace('<', '\\u003c')
+        self._file.write(
+            f'<script type="application/json" data-kind="{kind}" data-name="{name}">'
+            f'{text}</script>\n'
+        )
+
+
+def model_entry(
+    name: str,
+    pictures: dict[int, np.ndarray],
+    layers: Sequence[AttentionLayer],
+    top: Sequence[tuple[str, float]],
+    *,
+    fps: float | None = None,
+    box: Box = WHOLE,
+    max_frames: int = 120,
+) -> dict[str, Any]:
+    """Return what a page holds of one model on one video.
+
+    Args:
+        name: Name of the model.
+        pictures: RGB pictures by frame number, all of one size.
+        layers: Attention to show.
+        top: Names and scores of the best classes.
+        fps: Frames per second of the video; None shows no times.
+        box: Part of the pictures that the network has seen.
+        max_frames: Most pictures kept, evenly taken.
+    """
+    numbers = np.array(sorted(pictures))
+    if len(numbers) > max_frames:
+        kept = np.linspace(0, len(numbers) - 1, max_frames).round().astype(int)
+        numbers = numbers[kept]
+    height, width = pictures[int(numbers[0])].shape[:2]
+    return dict(
+        name=name,
+        width=width,
+        height=height,
+        box=[float(edge) for edge in box],
+        fps=fps,
+        numbers=numbers.tolist(),
+        images=[_jpeg(pictures[number]) for number in numbers.tolist()],
+        top=[dict(name=label, score=round(score, 6)) for label, score in top],
+        layers=[_layer_entry(layer, numbers) for layer in layers],
+    )
+
+
+def _layer_entry(layer: AttentionLayer, numbers: np.ndarray) -> dict[str, Any]:
+    at = np.abs(numbers[:, None] - layer.numbers).argmin(axis=1)
+    entry: dict[str, Any] = dict(name=layer.name, cells=layer.in_cells)
+    if layer.weights is not None:
+        entry['numbers'] = layer.numbers.tolist()
+        entry['weights'] = [float(f'{weight:.5g}') for weight in layer.weights]
+    if layer.heat is not None and layer.roi is None:
+        low, high = float(layer.heat.min()), float(layer.heat.max())
+        span = high - low if high > low else 1.0
+        levels = ((layer.heat[at] - low) / span * 255).round().astype(np.uint8)
+        entry['heat'] = dict(
+            height=levels.shape[1],
+            width=levels.shape[2],
+            low=low,
+            high=high,
+            levels=base64.b64encode(levels.tobytes()).decode('ascii'),
+        )
+    return entry
+
+
+def _jpeg(picture: np.ndarray) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, 'JPEG', quality=JPEG_QUALITY)
+    return base64.b64encode(buffer.getvalue()).decode('ascii')

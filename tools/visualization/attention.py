@@ -1,0 +1,113 @@
+"""Draw what models attend to in videos: overlays, timelines, scores, maps, one page.
+
+python tools/visualization/attention.py CONFIG CHECKPOINT VIDEO... --out DIR
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from mmattn.apis.attention import load_model
+from mmattn.apis.attention_pictures import DrawOptions, draw_attention
+from mmattn.utils.host_tools import add_split_option, find_config, set_split
+from mmattn.visualization.contact_sheet import FORMATS
+from mmattn.visualization.heat_overlay import KINDS, SCALES, OverlayStyle
+
+
+def parse_args() -> argparse.Namespace:
+    """Parse the arguments."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config of a recognizer on videos')
+    parser.add_argument('checkpoint', help='its weights')
+    parser.add_argument(
+        'videos',
+        nargs='+',
+        help='video files or folders of them; folders of frames or flow for models '
+        'that read those',
+    )
+    parser.add_argument('--out', required=True, help='folder for the results')
+    parser.add_argument(
+        '--compare',
+        nargs=2,
+        action='append',
+        default=[],
+        metavar=('CONFIG', 'CHECKPOINT'),
+        help='another model to show beside the first; may be given several times',
+    )
+    parser.add_argument(
+        '--map',
+        nargs='+',
+        metavar='PATTERN',
+        help="names of the maps, such as 'backbone.*'; all by default",
+    )
+    parser.add_argument(
+        '--pick',
+        nargs='+',
+        default=[],
+        type=_pick,
+        metavar='AXIS=INDEX',
+        help='one index of an axis that is averaged otherwise, such as query=2',
+    )
+    parser.add_argument('--overlay', choices=KINDS, default='heat')
+    parser.add_argument('--scale', choices=SCALES, default='max')
+    parser.add_argument('--alpha', type=float, default=0.5, help='share of the heat')
+    parser.add_argument('--threshold', type=float, default=0.5, help='0 to 1')
+    parser.add_argument('--format', nargs='+', choices=FORMATS, default=['png'])
+    parser.add_argument(
+        '--whole-frame',
+        action='store_true',
+        help="draw on the whole frames rather than on the network's input",
+    )
+    parser.add_argument('--columns', type=int, default=8, help='frames on a png')
+    parser.add_argument('--top', type=int, default=5, help='number of classes listed')
+    parser.add_argument('--classes', help='text file with a class name per line')
+    parser.add_argument('--no-page', action='store_true', help='write no index.html')
+    parser.add_argument('--device', default='cpu', help='such as cuda:0')
+    add_split_option(parser)
+    args = parser.parse_args()
+    try:
+        args.style = OverlayStyle(args.overlay, args.threshold, args.alpha, args.scale)
+    except ValueError as error:
+        parser.error(str(error))
+    return args
+
+
+def main() -> int:
+    """Run the tool."""
+    args = parse_args()
+    set_split(args.split)
+    classes = None
+    if args.classes:
+        classes = Path(args.classes).read_text(encoding='utf-8').splitlines()
+    options = DrawOptions(
+        names=args.map,
+        picks=dict(args.pick),
+        style=args.style,
+        formats=args.format,
+        whole_frame=args.whole_frame,
+        num_columns=args.columns,
+        top=args.top,
+        classes=classes,
+        page=not args.no_page,
+    )
+    pairs = [(args.config, args.checkpoint), *args.compare]
+    models = {}
+    for number, (config, checkpoint) in enumerate(pairs, 1):
+        path = find_config(config)
+        name = path.stem if len(pairs) == 1 else f'{number} {path.stem}'
+        models[name] = load_model(path, checkpoint, device=args.device)
+    files, broken = draw_attention(models, args.videos, args.out, options=options)
+    for file in files:
+        print(file)
+    for message in broken:
+        print(f'broken: {message}', file=sys.stderr)
+    return 1 if broken else 0
+
+
+def _pick(text: str) -> tuple[str, int]:
+    axis, _, index = text.partition('=')
+    return axis, int(index)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
