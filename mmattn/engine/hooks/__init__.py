@@ -1,12 +1,14 @@
 """Hooks."""
 
 from mmattn.engine.hooks.attention_picture_hook import AttentionPictureHook
+from mmattn.engine.hooks.channels_last_hook import ChannelsLastHook
 from mmattn.engine.hooks.checkpoint_guard_hook import CheckpointGuardHook
 from mmattn.engine.hooks.reproducible_hook import ReproducibleHook
 from mmattn.engine.hooks.val_loss_hook import ValLossHook
 
 __all__ = [
     'AttentionPictureHook',
+    'ChannelsLastHook',
     'CheckpointGuardHook',
     'ReproducibleHook',
     'ValLossHook',
