@@ -7,7 +7,7 @@ DEMO_VENV := .venv-demo
 BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: help demo test setup lint format types unit test-slow rows bench clean
+.PHONY: help demo test setup lint format types unit test-slow rows docs bench clean
 
 help:  ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -16,7 +16,7 @@ demo:  ## set up, make videos, train, test and draw attention (no compiler neede
 	@PYTHON=$(PYTHON) tools/setup_env.sh light $(DEMO_VENV)
 	@$(DEMO_VENV)/bin/python tools/demo.py
 
-test: setup lint types unit test-slow rows  ## the whole check, as CI runs it
+test: setup lint types unit test-slow rows docs  ## the whole check, as CI runs it
 
 setup:
 	@PYTHON=$(PYTHON) tools/setup_env.sh full $(VENV)
@@ -40,6 +40,9 @@ test-slow: setup  ## tests that take more than ten seconds each
 
 rows: setup  ## build, train and test every row of the papers' tables, shrunk
 	$(BIN)/pytest -n $(WORKERS) -m rows
+
+docs: setup  ## build the documentation into docs/_build; warnings are errors
+	$(BIN)/python -W ignore -m sphinx -q -W --keep-going -c docs . docs/_build
 
 bench: setup  ## speed and evidence; prints ratios measured side by side
 	$(BIN)/python benchmarks/run_all.py

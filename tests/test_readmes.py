@@ -20,7 +20,7 @@ from mmengine.registry import Registry
 
 import mmattn.registry
 from mmattn import compat
-from mmattn.testing import make_tiny_data, train_and_test
+from mmattn.testing import make_tiny_data, shrink, train_and_test
 from mmattn.utils.paper_rows import load_rows, with_table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,6 +36,7 @@ HOST_TOOLS = Path(mmaction.__file__).parent / '.mim' / 'tools'
 LINK = re.compile(r'\]\(([^)\s]+)\)')
 TREE = r'(?:\.ci|benchmarks|configs|docs|mmattn|tests|tools)'
 PATH = re.compile(rf'(?<![\w/.~-]){TREE}/[\w./-]*\w')
+SAVED = re.compile(r'Save this as `(\w+)\.py`:\n\n```python\n(.*?)^```$', re.M | re.S)
 BLOCK = re.compile(r'^ *```(\w*)\n(.*?)^ *```$', re.M | re.S)
 SPAN = re.compile(r'`([^`\n]+)`')
 CONFIG = re.compile(r'\b[a-z]\w*[\w-]*_\d+xb\d+-[\w-]+-(?:rgb|flow)\b')
@@ -272,7 +273,10 @@ def config_of(code: str) -> Config:
 
 
 @pages
-def test_configs_in_pages_build(page):
+def test_configs_in_pages_build(page, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    for name, code in SAVED.findall(read(page)):
+        (tmp_path / f'{name}.py').write_text(code)
     for code in filter(is_config, blocks(page, 'python')):
         assert MODELS.build(config_of(code).model) is not None
 
@@ -323,14 +327,27 @@ def run_blocks(page: Path) -> dict:
     names = dict(__name__='page')
     if page.name == 'attention_maps.md':
         names |= model_and_batch()
+    saved = [inspect.cleandoc(code) for _, code in SAVED.findall(read(page))]
     for code in blocks(page, 'python'):
-        if not is_config(code):
+        if not is_config(code) and code not in saved:
             exec(compile(code, str(page), 'exec'), names)
     return names
 
 
+def config_checkpoint_and_videos(folder: Path) -> None:
+    """What docs/attention_pictures.md takes as given."""
+    name = 'temporal_lstm_tiny-vgg16bn_1xb8-30x1-50e_keyframes-rgb.py'
+    cfg = Config.fromfile(CONFIGS / 'recognition/temporal_lstm' / name)
+    cfg = shrink(cfg, make_tiny_data(folder))
+    cfg.dump(folder / 'config.py')
+    torch.save(MODELS.build(cfg.model).state_dict(), folder / 'checkpoint.pth')
+
+
 @pages
 def test_python_code_runs(page, tmp_path, monkeypatch):
+    (tmp_path / 'configs').symlink_to(CONFIGS)
+    if page.name == 'attention_pictures.md':
+        config_checkpoint_and_videos(tmp_path)
     monkeypatch.chdir(tmp_path)
     run_blocks(page)
 
