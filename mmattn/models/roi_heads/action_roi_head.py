@@ -15,11 +15,9 @@ class ActionRoIHead(AVARoIHead):
     """RoI head with box regression, for ``mmattn.ActionBBoxHead``.
 
     Differs from the host's ``AVARoIHead`` in: boxes are corrected; batches may be of
-    any size at test; proposals are left as they are.
-
-    Args:
-        As the host's, with ``test_cfg`` as in
-        :meth:`~mmattn.models.roi_heads.action_bbox_head.ActionBBoxHead.predict_by_feat`.
+    any size at test; proposals are left as they are. Arguments are the host's, with
+    ``test_cfg`` as in
+    :meth:`~mmattn.models.roi_heads.action_bbox_head.ActionBBoxHead.predict_by_feat`.
     """
 
     def loss(
