@@ -6,7 +6,9 @@ from .detection import ActionDetectionDataset
 from .features import FeatureDataset
 from .samplers import SeededIndex, SeededSampler, seeded_rng
 from .transforms import (
+    ComputeFlow,
     FlowFlip,
+    FlowInit,
     FlowTenCrop,
     LoadFeatures,
     SampleWindows,
@@ -14,6 +16,7 @@ from .transforms import (
     quantize_flow,
 )
 from .video import ActionFrameDataset, ActionVideoDataset
+from .zip_frames import ZipFrames
 
 __all__ = [
     'ActionDetectionDataset',
@@ -23,13 +26,16 @@ __all__ = [
     'BrokenVideoError',
     'CharadesVideo',
     'CheckedActionDataset',
+    'ComputeFlow',
     'FeatureDataset',
     'FlowFlip',
+    'FlowInit',
     'FlowTenCrop',
     'LoadFeatures',
     'SampleWindows',
     'SeededIndex',
     'SeededSampler',
+    'ZipFrames',
     'dequantize_flow',
     'quantize_flow',
     'read_charades',

@@ -47,6 +47,7 @@ def load(stem):
 def test_every_baseline_is_there():
     splits = [f'{name}-split1' for name in ('ucf101', 'hmdb51')]
     wanted = {('in1k-pre-inception-v3', 'kinetics400-rgb')}
+    wanted |= {('in1k-pre-bninception', 'ucf101-split1-dis-flow')}
     for net in ('bninception', 'inception-v3', 'inception-resnet-v2', 'vgg16'):
         for modality in ('rgb', 'flow'):
             wanted |= {(f'in1k-pre-{net}', f'{data}-{modality}') for data in splits}

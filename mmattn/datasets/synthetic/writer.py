@@ -1,10 +1,7 @@
 """Write synthetic videos, their annotation lists and their ground truth."""
 
 import json
-import multiprocessing
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -16,6 +13,7 @@ import numpy as np
 from mmattn.datasets.synthetic.options import SPLITS, VideoOptions
 from mmattn.datasets.synthetic.presets import render_clip
 from mmattn.datasets.synthetic.scene import Clip
+from mmattn.utils.processes import in_processes
 from mmattn.utils.progress import progress_bar
 
 OUTPUTS = (
@@ -79,11 +77,9 @@ def make_videos(
         tasks += [(split, index) for index in range(count)]
     write = partial(_write_clip, root, options)
     labels: dict[tuple[str, int], tuple[int, int]] = {}
-    with _mapper(workers) as mapper:
-        done = mapper(write, tasks)
-        bar = progress_bar(done, total=len(tasks), unit='clip', shown=progress)
-        for task, pair in bar:
-            labels[task] = pair
+    done = in_processes(write, tasks, workers=workers)
+    for task, pair in progress_bar(done, total=len(tasks), unit='clip', shown=progress):
+        labels[task] = pair
     _write_lists(root, options, labels)
 
 
@@ -174,17 +170,6 @@ def _clear(root: Path, *, overwrite: bool) -> None:
             shutil.rmtree(root / name)
         else:
             (root / name).unlink(missing_ok=True)
-
-
-@contextmanager
-def _mapper(workers: int) -> Iterator[Any]:
-    if workers <= 1:
-        yield map
-        return
-    # A forked process could inherit a locked thread pool of torch or OpenCV.
-    context = multiprocessing.get_context('spawn')
-    with context.Pool(workers, initializer=cv2.setNumThreads, initargs=(0,)) as pool:
-        yield partial(pool.imap_unordered, chunksize=4)
 
 
 def _write_lists(

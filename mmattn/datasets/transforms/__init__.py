@@ -1,5 +1,6 @@
 """Pipeline steps."""
 
+from .compute_flow import ComputeFlow, FlowInit
 from .features import LoadFeatures, open_features
 from .flow import (
     FlowFlip,
@@ -13,7 +14,9 @@ from .spaced import SampleSpacedFrames
 from .windows import SampleWindows, window_starts, write_positions
 
 __all__ = [
+    'ComputeFlow',
     'FlowFlip',
+    'FlowInit',
     'FlowTenCrop',
     'LoadFeatures',
     'SampleSpacedFrames',

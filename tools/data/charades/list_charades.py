@@ -4,11 +4,11 @@ Example: python tools/data/charades/list_charades.py Charades_v1_train.csv data/
 """
 
 import argparse
-import re
 import sys
 from pathlib import Path
 
 from mmattn.datasets import CharadesVideo, read_charades
+from mmattn.datasets.video_check import count_frames
 from mmattn.utils.files import replaced_atomically
 
 VIDEO, FRAME = '{folder}.mp4', '{folder}-{:06d}.jpg'
@@ -72,19 +72,7 @@ def file_of(video: CharadesVideo, args: argparse.Namespace) -> str:
 def frames_of(video: CharadesVideo, args: argparse.Namespace) -> str:
     """Return the name of a folder of frames and their number."""
     template = (args.template or FRAME).replace('{folder}', video.name)
-    folder = args.folder / video.name
-    before, after = re.split(r'{[^}]*}', template)
-    found = {
-        path.name
-        for path in folder.glob(f'{before}*{after}')
-        if path.name[len(before) : len(path.name) - len(after)].isdecimal()
-    }
-    for number in range(1, max(len(found), 1) + 1):
-        if template.format(number) not in found:
-            raise FileNotFoundError(
-                f'expected {folder / template.format(number)}, got no file'
-            )
-    return f'{video.name} {len(found)}'
+    return f'{video.name} {count_frames(args.folder / video.name, template)}'
 
 
 if __name__ == '__main__':
