@@ -55,15 +55,16 @@ def main() -> int:
     parser.add_argument('--check', action='store_true')
     parser.add_argument('--write-readmes', action='store_true')
     args = parser.parse_args()
-    rows = [row for row in load_rows() if args.key in (None, row.key)]
+    all_rows = load_rows()
+    rows = [row for row in all_rows if args.key in (None, row.key)]
     if args.check:
         return check(rows)
     if args.write_readmes:
         for key in sorted({row.key for row in rows}):
             readme = next(configs_root().rglob(f'{key}/README.md'))
-            own = [row for row in rows if row.key == key]
-            readme.write_text(with_table(readme.read_text(), own), encoding='utf-8')
-            print(f'{readme}: {len(own)} rows')
+            text = with_table(readme.read_text(), all_rows, key)
+            readme.write_text(text, encoding='utf-8')
+            print(readme)
     elif args.format == 'json':
         print(json.dumps([row.as_dict() for row in rows], indent=2))
     elif args.format == 'markdown':
@@ -73,7 +74,7 @@ def main() -> int:
             ours = 'not run' if row.ours is None else f'{row.ours:.1f}'
             print(
                 f'{row.key} table {row.table}: {row.row}, {row.dataset} '
-                f'({row.metric}): paper {row.figure:.1f}, ours {ours}'
+                f'({row.metric}): paper {row.figure}, ours {ours}'
             )
             for command in row.commands:
                 print(f'    {command}')

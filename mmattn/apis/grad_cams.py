@@ -14,7 +14,9 @@ from mmattn.apis.network_inputs import (
     NetworkInput,
     as_pictures,
     center_pipeline,
+    find_rgb,
     read_video,
+    rgb_frames,
 )
 from mmattn.apis.timelines import class_name
 from mmattn.datasets.base import BrokenVideoError
@@ -27,7 +29,8 @@ class Clip(NamedTuple):
     """What is drawn of one video and model.
 
     Args:
-        images: What the model sees, (T, H, W, 3), RGB, uint8; flow by its color wheel.
+        images: What the model sees, (T, H, W, 3), RGB, uint8; flow by its color wheel,
+            or the frames that it was computed from.
         heat: Its class activation, (T, H, W), from 0 to 1.
         numbers: Frame numbers (T).
         class_index: The class explained.
@@ -51,6 +54,7 @@ def draw_grad_cams(
     formats: Sequence[str] = ('png',),
     num_columns: int = 8,
     classes: Sequence[str] | None = None,
+    rgb: str | Path | None = None,
     progress: bool = True,
 ) -> tuple[list[Path], list[str]]:
     """Write pictures of the input of each video and of each model's activation maps.
@@ -72,13 +76,16 @@ def draw_grad_cams(
         formats: Some of ``'png'`` (a sheet of frames), ``'gif'`` and ``'mp4'``.
         num_columns: Most frames on a sheet.
         classes: Names of the classes.
+        rgb: Folder of videos, or of folders of frames, named like the folders of flow
+            that were computed from them: maps of flow are drawn over these frames.
         progress: Whether to show a progress bar.
 
     Returns:
         The pictures, and messages about videos that could not be read.
 
     Raises:
-        ValueError: If a layer, format or class is unknown or a path does not exist.
+        ValueError: If a layer, format or class is unknown, a path does not exist, or a
+            video is not in ``rgb`` or its crop is not known.
     """
     names = [layers] * len(models) if isinstance(layers, str) else list(layers)
     if len(names) != len(models):
@@ -93,6 +100,9 @@ def draw_grad_cams(
     missing = [str(video) for video in videos if not Path(video).exists()]
     if missing:
         raise ValueError(f'videos: expected files or folders, got {missing}')
+    if rgb is not None:
+        for video in videos:
+            find_rgb(Path(video), rgb)
     pipelines = [center_pipeline(model.cfg.test_pipeline) for model in models.values()]
     pictures: list[Path] = []
     broken: list[str] = []
@@ -102,12 +112,17 @@ def draw_grad_cams(
                 read_video(pipeline, model, Path(video))
                 for pipeline, model in zip(pipelines, models.values(), strict=True)
             ]
+            frames = [_frames_of_flow(own, Path(video), rgb) for own in seen]
         except BrokenVideoError as error:
             broken.append(f'{video}: {error}')
             continue
         clips = [
             _explain(model, layer, own, class_index)
             for model, layer, own in zip(models.values(), names, seen, strict=True)
+        ]
+        clips = [
+            clip if images is None else clip._replace(images=images)
+            for clip, images in zip(clips, frames, strict=True)
         ]
         rows = _rows(list(models), clips, classes)
         numbers = clips[0].numbers.tolist()
@@ -141,6 +156,25 @@ def _explain(
     heat = heat / heat.max().clamp(min=torch.finfo(heat.dtype).tiny)
     prob = float(found.scores.softmax(0)[found.class_index])
     return Clip(as_pictures(images), heat.numpy(), numbers, found.class_index, prob)
+
+
+def _frames_of_flow(
+    seen: NetworkInput, video: Path, rgb: str | Path | None
+) -> np.ndarray | None:
+    """The RGB frames of stacks of flow, if asked for."""
+    inputs = seen.item['inputs']
+    if rgb is None or inputs.ndim == 5 or inputs.shape[1] == 3:
+        return None
+    if seen.crop is None:
+        raise ValueError(
+            'test_pipeline: expected a crop that is known, to draw flow over RGB, got '
+            'none'
+        )
+    # The middle field of a stack leads from this frame to the next.
+    numbers = seen.numbers[:, 0] + inputs.shape[1] // 4
+    height, width = inputs.shape[-2:]
+    path = find_rgb(video, rgb)
+    return rgb_frames(path, numbers.tolist(), seen.crop, (width, height))
 
 
 def _require_count(layer: str, found: int, expected: int, what: str) -> None:

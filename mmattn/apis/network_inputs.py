@@ -213,6 +213,65 @@ def whole_frames(
     return dict(zip(numbers, shrunk, strict=True))
 
 
+def find_rgb(flow: Path, folder: str | Path) -> Path:
+    """Return the video, or the folder of frames, that flow was computed from.
+
+    Args:
+        flow: Folder of the flow fields.
+        folder: Folder with a video file, or a folder of frames, of the same name.
+
+    Raises:
+        ValueError: If there is neither.
+    """
+    path = Path(folder) / flow.name
+    files = [path.with_name(path.name + suffix) for suffix in VIDEO_SUFFIXES]
+    found = [file for file in files if file.is_file()]
+    if (path / FRAME_TEMPLATES['RGB'].format(1)).is_file():
+        found.append(path)
+    if not found:
+        raise ValueError(
+            f'rgb: expected a video {flow.name} or its frames '
+            f'({FRAME_TEMPLATES["RGB"]}) in {folder}, got neither'
+        )
+    return found[0]
+
+
+def rgb_frames(
+    path: Path, numbers: Sequence[int], crop: Box, size: tuple[int, int]
+) -> np.ndarray:
+    """Read frames as a network with another input would see them.
+
+    Args:
+        path: Video or folder of frames of :func:`find_rgb`.
+        numbers: Numbers of the frames, counted from 0.
+        crop: See :class:`NetworkInput`.
+        size: Width and height of the result, in pixels.
+
+    Shape:
+        - Output: (T, H, W, 3), RGB, uint8
+
+    Raises:
+        BrokenVideoError: If a frame cannot be read.
+    """
+    try:
+        if path.is_file():
+            reader = decord.VideoReader(str(path), num_threads=1)
+            images = list(reader.get_batch(list(numbers)).asnumpy())
+        else:
+            files = [path / FRAME_TEMPLATES['RGB'].format(n + 1) for n in numbers]
+            images = [
+                cv2.cvtColor(cv2.imread(str(file)), cv2.COLOR_BGR2RGB) for file in files
+            ]
+    except (decord.DECORDError, cv2.error, IndexError) as error:
+        raise BrokenVideoError(f'{path}: expected frames {numbers}: {error}') from error
+    height, width = images[0].shape[:2]
+    left, top, right, bottom = (
+        round(x * side) for x, side in zip(crop, (width, height) * 2, strict=True)
+    )
+    cut = [image[top:bottom, left:right] for image in images]
+    return np.stack([cv2.resize(image, size) for image in cut])
+
+
 def _crop(steps: Sequence[Any], results: dict[str, Any]) -> Box | None:
     """What the host's crops have kept of the whole frame."""
     names = [type(step).__name__ for step in steps]

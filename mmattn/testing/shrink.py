@@ -25,10 +25,12 @@ class Context:
     Args:
         data: Folder of :func:`mmattn.testing.make_tiny_data`.
         channels: Channels that the backbone hands to the head.
+        crop: Height and width of the network's input.
     """
 
     data: Path
     channels: int = FEATURE_CHANNELS
+    crop: int = CROP
 
 
 def shrink(cfg: Config, data: str | Path) -> Config:
@@ -56,13 +58,13 @@ def shrink(cfg: Config, data: str | Path) -> Config:
         loader.update(batch_size=2, num_workers=0, persistent_workers=False)
         dataset = loader.dataset
         _apply(DATASET_RULES, dataset, context, f'{split}_dataloader.dataset')
-        _shrink_pipeline(dataset.pipeline)
+        _shrink_pipeline(dataset.pipeline, context)
     for split in ('val', 'test'):
         evaluators = cfg[f'{split}_evaluator']
         for evaluator in evaluators if isinstance(evaluators, list) else [evaluators]:
             EVALUATOR_RULES.get(evaluator['type'], lambda *_: None)(evaluator, context)
     for name in ('train_pipeline', 'val_pipeline', 'test_pipeline'):
-        _shrink_pipeline(cfg.get(name, []))
+        _shrink_pipeline(cfg.get(name, []), context)
     _shrink_schedule(cfg)
     return cfg
 
@@ -76,9 +78,10 @@ def _apply(rules: dict[str, Callable], node: Any, context: Context, key: str) ->
     rules[node['type']](node, context)
 
 
-def _shrink_pipeline(pipeline: list) -> None:
+def _shrink_pipeline(pipeline: list, context: Context) -> None:
     for step in pipeline:
         PIPELINE_RULES.get(step['type'], lambda step: None)(step)
+        SIZE_RULES.get(step['type'], lambda step, crop: None)(step, context.crop)
 
 
 def _shrink_schedule(cfg: Config) -> None:
@@ -100,15 +103,28 @@ def _vgg(node: Any, context: Context) -> None:
         context.channels = VGG.stages[node.out] * base_channels // 64
 
 
-def _cut_rule(out: str, channels: int) -> Callable[[Any, Context], None]:
-    """End a network early: those of fixed width are large in depth only."""
+def _cut(node: Any, context: Context) -> None:
+    """End a deep network early."""
+    node['out'] = CUTS[node.type]
+    node.pop('init_cfg', None)
+    context.channels = MODELS.get(node.type).stages[node.out]
 
-    def rule(node: Any, context: Context) -> None:
-        node['out'] = out
-        node.pop('init_cfg', None)
-        context.channels = channels
 
-    return rule
+def _attention_backbone(node: Any, context: Context) -> None:
+    """Keep every place, and maps there of at least 2^t pixels.
+
+    In the deep networks the first place has a map of a ninth of the frame.
+    """
+    net = node.backbone
+    _apply(MODEL_RULES, net, context, 'model.backbone.backbone')
+    if net.type in CUTS:
+        del net['out']
+        # Statistics that stay as they are need the pretrained weights.
+        net.update(base_channels=4, partial_bn=False)
+        first, *_, last = MODELS.get(net.type).stages.values()
+        context.channels = last * 4 // first
+    halvings = [entry.module.get('t', 1) for entry in node.attentions]
+    context.crop = max(CROP, 12 * 2 ** max(halvings))
 
 
 def _inception_i3d(node: Any, context: Context) -> None:
@@ -168,13 +184,20 @@ def _action_roi_head(node: Any, context: Context) -> None:
     node.bbox_head.update(in_channels=width, num_classes=NUM_CLASSES + 1, topk=())
 
 
+CUTS = {
+    'mmattn.BNInception': 'inception_3c',
+    'mmattn.InceptionResNetV2': 'mixed_5b',
+    'mmattn.InceptionV3': 'mixed_5d',
+}
+
 MODEL_RULES: dict[str, Callable[[Any, Context], None]] = {
     'I3DHead': _linear_head,
-    'mmattn.BNInception': _cut_rule('inception_3c', 576),
+    'mmattn.AttentionBackbone': _attention_backbone,
+    'mmattn.BNInception': _cut,
     'mmattn.ConvLSTMHead': _convlstm_head,
     'mmattn.InceptionI3D': _inception_i3d,
-    'mmattn.InceptionResNetV2': _cut_rule('mixed_5b', 320),
-    'mmattn.InceptionV3': _cut_rule('mixed_5d', 288),
+    'mmattn.InceptionResNetV2': _cut,
+    'mmattn.InceptionV3': _cut,
     'mmattn.ResNeXt3D': _resnext3d,
     'mmattn.StoredFeatures': _stored_features,
     'mmattn.TemporalLSTMHead': _temporal_lstm_head,
@@ -236,11 +259,11 @@ DATASET_RULES: dict[str, Callable[[Any, Context], None]] = {
 }
 
 
-def _resize(step: Any) -> None:
+def _resize(step: Any, crop: int) -> None:
     if step.get('keep_ratio', True):
-        step['scale'] = (-1, CROP + 4)
+        step['scale'] = (-1, crop + 4)
     else:  # whole frames, of which regions are pooled, stay larger than crops
-        step['scale'] = (2 * CROP,) * 2 if min(step['scale']) > 224 else (CROP,) * 2
+        step['scale'] = (2 * crop,) * 2 if min(step['scale']) > 224 else (crop,) * 2
 
 
 def _sample_frames(step: Any) -> None:
@@ -255,15 +278,18 @@ def _sample_windows(step: Any) -> None:
         step.update(clip_len=CLIP, stride=max(NUM_FRAMES))
 
 
-PIPELINE_RULES: dict[str, Callable[[Any], None]] = {
-    'CenterCrop': lambda step: step.update(crop_size=CROP),
-    'MultiScaleCrop': lambda step: step.update(input_size=CROP),
-    'RandomCrop': lambda step: step.update(size=CROP),
+SIZE_RULES: dict[str, Callable[[Any, int], None]] = {
+    'CenterCrop': lambda step, crop: step.update(crop_size=crop),
+    'MultiScaleCrop': lambda step, crop: step.update(input_size=crop),
+    'RandomCrop': lambda step, crop: step.update(size=crop),
     'Resize': _resize,
+    'TenCrop': lambda step, crop: step.update(crop_size=crop),
+    'mmattn.FlowTenCrop': lambda step, crop: step.update(crop_size=crop),
+}
+
+PIPELINE_RULES: dict[str, Callable[[Any], None]] = {
     'SampleAVAFrames': lambda step: step.update(clip_len=8, frame_interval=1),
     'SampleFrames': _sample_frames,
-    'TenCrop': lambda step: step.update(crop_size=CROP),
-    'mmattn.FlowTenCrop': lambda step: step.update(crop_size=CROP),
     'mmattn.SampleSpacedFrames': lambda step: step.update(num_frames=WINDOW),
     'mmattn.SampleWindows': _sample_windows,
 }

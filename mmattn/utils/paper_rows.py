@@ -142,28 +142,57 @@ def config_path(row: PaperRow, config: str) -> Path:
     return next(configs_root().rglob(f'{row.key}/{config}'))
 
 
-def markdown_table(rows: list[PaperRow]) -> str:
-    """Return rows as a Markdown table."""
+def rows_of_paper(rows: list[PaperRow], key: str) -> list[PaperRow]:
+    """Return the rows in a system's README, by table.
+
+    Those are its own, and those of baselines in other folders whose table is one of its
+    paper, such as ``'stbta 1'``; they come first in a table.
+
+    Args:
+        rows: Rows of all systems.
+        key: Key of the system.
+    """
+    found = [row for row in rows if row.key == key or row.table.startswith(f'{key} ')]
+    return sorted(
+        found, key=lambda row: (row.table.removeprefix(f'{key} '), row.key == key)
+    )
+
+
+def markdown_table(rows: list[PaperRow], key: str | None = None) -> str:
+    """Return rows as a Markdown table.
+
+    Args:
+        rows: Rows.
+        key: Key of the system in whose README the table stands: tables of its paper
+            have their number only, and links start from its folder.
+    """
     lines = [
         '| table | row | data | paper reports | ours | config | options |',
         '|---|---|---|---|---|---|---|',
     ]
     for row in rows:
-        configs = '<br>'.join(f'[{config}]({config})' for config in row.configs)
+        folder = '' if key in (None, row.key) else f'../{row.key}/'
+        configs = '<br>'.join(f'[{c}]({folder}{c})' for c in row.configs)
+        table = row.table.removeprefix(f'{key} ')
         options = ' '.join(f'`{option}`' for option in row.options)
         if row.weights:
             weights = ' '.join(f'{weight:g}' for weight in row.weights)
             options = f'`fuse_scores --weights {weights}` {options}'.strip()
         ours = 'not run' if row.ours is None else f'{row.ours:.1f}'
         lines.append(
-            f'| {row.table} | {row.row} | {row.dataset} | {row.figure:.1f} | {ours} | '
+            f'| {table} | {row.row} | {row.dataset} | {row.figure} | {ours} | '
             f'{configs} | {options} |'
         )
     return '\n'.join(lines)
 
 
-def with_table(readme: str, rows: list[PaperRow]) -> str:
+def with_table(readme: str, rows: list[PaperRow], key: str) -> str:
     """Return a README's text with the table between its markers made anew.
+
+    Args:
+        readme: The text.
+        rows: Rows of all systems.
+        key: Key of the README's system.
 
     Raises:
         ValueError: If the markers are missing.
@@ -172,4 +201,5 @@ def with_table(readme: str, rows: list[PaperRow]) -> str:
         raise ValueError(f'expected the markers {BEGIN} and {END} in the README')
     before, rest = readme.split(BEGIN, 1)
     after = rest.split(END, 1)[1]
-    return f'{before}{BEGIN}\n{markdown_table(rows)}\n{END}{after}'
+    table = markdown_table(rows_of_paper(rows, key), key)
+    return f'{before}{BEGIN}\n{table}\n{END}{after}'

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import cv2
+import decord
 import numpy as np
 import pytest
 import torch
@@ -14,6 +15,7 @@ from PIL import Image
 
 from mmattn.apis.attention import load_model
 from mmattn.apis.grad_cams import draw_grad_cams
+from mmattn.apis.network_inputs import center_pipeline, read_video
 
 TOOL = Path(__file__).resolve().parents[2] / 'tools/visualization/grad_cam.py'
 FLOW = 'temporal_lstm-convnet_in1k-pre-vgg16_8xb32-5x1x1-30kiter_ucf101-split1-flow'
@@ -127,6 +129,56 @@ def test_flow_by_its_color_wheel(shrunk, tiny_data, tmp_path):
     field = sheet[48 : 48 + 32, 8 : 8 + 32]
     assert np.ptp(field, axis=2).max() > 60  # colored
     assert (sheet[100 : 100 + 32, 8 : 8 + 32] != field).any()
+
+
+@pytest.mark.parametrize('kind', ['video', 'frames'])
+def test_flow_over_its_rgb(shrunk, tiny_data, tmp_path, kind):
+    """Frame n + 2 of a stack of the 5 fields from n, cropped as the flow was."""
+    model = load_model(shrunk(FLOW), None)
+    folder = tiny_data / 'flow' / 'clip_0'
+    rgb = tiny_data / 'videos'
+    video = decord.VideoReader(str(rgb / 'clip_0.mp4'), num_threads=1)
+    frames = video.get_batch(range(len(video))).asnumpy()
+    if kind == 'frames':
+        rgb = tmp_path / 'frames'
+        (rgb / 'clip_0').mkdir(parents=True)
+        for n, frame in enumerate(frames):
+            path = str(rgb / 'clip_0' / f'img_{n + 1:05d}.jpg')
+            assert cv2.imwrite(path, frame[..., ::-1])
+            frames[n] = cv2.imread(path)[..., ::-1]
+    (picture,), _ = draw_grad_cams(
+        {'flow': model}, [folder], tmp_path / 'out', layers='conv3', rgb=rgb
+    )
+    sheet = np.asarray(Image.open(picture)).astype(int)
+    seen = read_video(center_pipeline(model.cfg.test_pipeline), model, folder)
+    for column, first in enumerate(seen.numbers[:, 0]):
+        left = 8 + column * 36
+        drawn = sheet[48 : 48 + 32, left : left + 32]
+        # 64 x 48 is resized to 48 x 36, of which the middle 32 x 32 are seen.
+        frame = cv2.resize(frames[first + 2], (48, 36))[2:34, 8:40]
+        assert np.abs(drawn - frame).mean() < 12
+        other = cv2.resize(frames[first], (48, 36))[2:34, 8:40]
+        assert np.abs(drawn - other).mean() > 20
+
+
+def test_flow_without_its_rgb_is_refused_first(shrunk, tiny_data, tmp_path):
+    model = load_model(shrunk(FLOW), None)
+    folder = tiny_data / 'flow' / 'clip_0'
+    with pytest.raises(ValueError, match='rgb: expected a video clip_0 or its frames'):
+        draw_grad_cams({'flow': model}, [folder], tmp_path / 'out', rgb=tmp_path)
+    assert not (tmp_path / 'out').exists()
+
+
+def test_missing_frames_of_flow_are_reported(shrunk, tiny_data, tmp_path):
+    model = load_model(shrunk(FLOW), None)
+    (tmp_path / 'clip_0').mkdir()
+    cv2.imwrite(str(tmp_path / 'clip_0/img_00001.jpg'), np.zeros((48, 64, 3), np.uint8))
+    folder = tiny_data / 'flow' / 'clip_0'
+    pictures, broken = draw_grad_cams(
+        {'flow': model}, [folder], tmp_path / 'out', layers='conv3', rgb=tmp_path
+    )
+    assert pictures == []
+    assert 'expected frames [' in broken[0]
 
 
 def test_resting_flow_is_white(shrunk, tmp_path):

@@ -17,6 +17,7 @@ from mmattn.utils.paper_rows import (
     load_config,
     load_rows,
     markdown_table,
+    rows_of_paper,
     with_table,
 )
 
@@ -177,24 +178,41 @@ def test_missing_shared_key_is_refused(tmp_path):
 
 
 def test_table_lists_every_row():
-    rows = [make_row(ours=51.26), make_row(row='s', weights=(1.0, 2.0))]
+    rows = [make_row(ours=51.26), make_row(row='s', figure=84.88, weights=(1.0, 2.0))]
     lines = markdown_table(rows).splitlines()
     assert len(lines) == 4
     assert '| 50.0 | 51.3 | [a.py](a.py) |' in lines[2]
-    assert '| 50.0 | not run | [a.py](a.py) | `fuse_scores --weights 1 2` |' in lines[3]
+    assert (
+        '| 84.88 | not run | [a.py](a.py) | `fuse_scores --weights 1 2` |' in lines[3]
+    )
     assert {line.count('|') for line in lines} == {8}
 
 
 def test_table_replaces_what_stands_between_the_markers():
     readme = f'before\n{BEGIN}\nold\n{END}\nafter\n'
-    once = with_table(readme, [make_row()])
+    once = with_table(readme, [make_row()], 'k')
     assert once.startswith(f'before\n{BEGIN}\n| table |')
     assert once.endswith(f'{END}\nafter\n')
     assert 'old' not in once
-    assert with_table(once, [make_row()]) == once
+    assert with_table(once, [make_row()], 'k') == once
+
+
+def test_table_of_a_paper_holds_its_baselines():
+    rows = [
+        make_row(row='own'),
+        make_row(key='base', table='k 1', row='baseline'),
+        make_row(key='base', table='other 1', row='of another paper'),
+        make_row(key='base', table='k 0', row='first'),
+    ]
+    assert [row.row for row in rows_of_paper(rows, 'k')] == ['first', 'baseline', 'own']
+    lines = markdown_table(rows_of_paper(rows, 'k'), 'k').splitlines()[2:]
+    assert lines[1].startswith('| 1 | baseline | ')
+    assert '[a.py](../base/a.py)' in lines[1]
+    assert '[a.py](a.py)' in lines[2]
+    assert len(rows_of_paper(rows, 'base')) == 3
 
 
 @pytest.mark.parametrize('readme', ['', BEGIN, f'{END} {BEGIN}'])
 def test_missing_markers(readme):
     with pytest.raises(ValueError, match='expected the markers'):
-        with_table(readme, [make_row()])
+        with_table(readme, [make_row()], 'k')

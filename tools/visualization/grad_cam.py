@@ -43,6 +43,11 @@ def main() -> int:
         help='number of the class; by default the one that each model predicts',
     )
     parser.add_argument('--format', nargs='+', choices=FORMATS, default=['png'])
+    parser.add_argument(
+        '--rgb',
+        help='folder of the videos, or folders of frames, that flow was computed from: '
+        'maps of flow models are drawn over them',
+    )
     parser.add_argument('--columns', type=int, default=8, help='frames on a png')
     parser.add_argument('--classes', help='text file with a class name per line')
     parser.add_argument('--device', default='cpu', help='such as cuda:0')
@@ -72,6 +77,7 @@ def main() -> int:
         formats=args.format,
         num_columns=args.columns,
         classes=classes,
+        rgb=args.rgb,
     )
     for picture in pictures:
         print(picture)

@@ -1,6 +1,10 @@
 # A random frame from each third of a video, at 224 x 224; tested on 25 frames and 10 crops.
-_base_ = 'frames_rgb_224.py'
 
+# SegmentRecognizer needs to know how many frames are a clip, attention maps which they are.
+pack = dict(
+    type='PackActionInputs',
+    meta_keys=('img_shape', 'img_key', 'video_id', 'timestamp', 'num_clips', 'clip_len',
+               'frame_inds'))
 train_pipeline = [
     dict(type='DecordInit'),
     dict(type='SampleFrames', clip_len=1, frame_interval=1, num_clips=3),
@@ -14,10 +18,57 @@ train_pipeline = [
     dict(type='Resize', scale=(224, 224), keep_ratio=False),
     dict(type='Flip', flip_ratio=0.5),
     dict(type='FormatShape', input_format='NCHW'),
-    dict(type='PackActionInputs'),
+    pack,
 ]
+val_pipeline = [
+    dict(type='DecordInit'),
+    dict(
+        type='SampleFrames',
+        clip_len=1,
+        frame_interval=1,
+        num_clips=3,
+        test_mode=True),
+    dict(type='DecordDecode'),
+    dict(type='Resize', scale=(-1, 256)),
+    dict(type='CenterCrop', crop_size=224),
+    dict(type='FormatShape', input_format='NCHW'),
+    pack,
+]
+test_pipeline = [
+    dict(type='DecordInit'),
+    dict(
+        type='SampleFrames',
+        clip_len=1,
+        frame_interval=1,
+        num_clips=25,
+        test_mode=True),
+    dict(type='DecordDecode'),
+    dict(type='Resize', scale=(-1, 256)),
+    dict(type='TenCrop', crop_size=224),
+    dict(type='FormatShape', input_format='NCHW'),
+    pack,
+]
+
 train_dataloader = dict(
     batch_size=8,
-    sampler=dict(infinite=False),
-    dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(batch_size=8)
+    num_workers=8,
+    persistent_workers=True,
+    sampler=dict(type='mmattn.SeededSampler', shuffle=True),
+    dataset=dict(type='mmattn.ActionVideoDataset', pipeline=train_pipeline))
+val_dataloader = dict(
+    batch_size=8,
+    num_workers=8,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='mmattn.ActionVideoDataset', pipeline=val_pipeline, test_mode=True))
+test_dataloader = dict(
+    batch_size=1,
+    num_workers=8,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='mmattn.ActionVideoDataset', pipeline=test_pipeline, test_mode=True))
+
+val_evaluator = dict(type='AccMetric')
+test_evaluator = val_evaluator
