@@ -66,6 +66,19 @@ def require_detection() -> None:
         )
 
 
+def refuse_detection(**options: Any) -> None:
+    """Stand in for a detection component that cannot be imported: say why.
+
+    Args:
+        **options: Arguments of the component.
+
+    Raises:
+        ImportError: See :func:`require_detection`.
+    """
+    del options
+    require_detection()
+
+
 def provide_missing_drn() -> None:
     """Provide the DRN modules that the MMAction2 1.2.0 wheel forgot.
 

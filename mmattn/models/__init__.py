@@ -2,6 +2,7 @@
 
 from mmattn.models.backbones import *  # noqa: F403
 from mmattn.models.data_preprocessors import *  # noqa: F403
+from mmattn.models.detectors import *  # noqa: F403
 from mmattn.models.heads import *  # noqa: F403
 from mmattn.models.layers import *  # noqa: F403
 from mmattn.models.losses import *  # noqa: F403

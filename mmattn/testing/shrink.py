@@ -50,7 +50,7 @@ def shrink(cfg: Config, data: str | Path) -> Config:
     cfg = copy.deepcopy(cfg)
     context = Context(Path(data))
     cfg.model.pop('init_cfg', None)
-    for part in ('backbone', 'neck', 'cls_head', 'roi_head'):
+    for part in ('backbone', 'neck', 'cls_head', 'rpn_head', 'roi_head'):
         if part in cfg.model:
             _apply(MODEL_RULES, cfg.model[part], context, f'model.{part}')
     for split in ('train', 'val', 'test'):
@@ -169,8 +169,14 @@ def _linear_head(node: Any, context: Context) -> None:
 
 
 def _resnet3d(node: Any, context: Context) -> None:
-    node.update(depth=18, base_channels=2, inflate=(1, 1, 1, 1))
-    context.channels = 16
+    num_stages = node.get('num_stages', 4)
+    node.update(depth=18, base_channels=2, inflate=(1,) * num_stages)
+    context.channels = 2**num_stages
+
+
+def _rpn_head(node: Any, context: Context) -> None:
+    node.update(in_channels=context.channels, feat_channels=8)
+    node.anchor_generator.scales = [1, 2]
 
 
 def _action_roi_head(node: Any, context: Context) -> None:
@@ -204,6 +210,7 @@ MODEL_RULES: dict[str, Callable[[Any, Context], None]] = {
     'mmattn.VGG': _vgg,
     'mmaction.ResNet3d': _resnet3d,
     'mmattn.ActionRoIHead': _action_roi_head,
+    'RPNHead': _rpn_head,
     'TSNHead': _linear_head,
 }
 
@@ -229,13 +236,14 @@ def _ava(node: Any, context: Context) -> None:
         ann_file=str(folder / 'truth.csv'),
         exclude_file=str(folder / 'excluded.csv'),
         label_file=str(folder / 'labels.pbtxt'),
-        proposal_file=str(folder / 'proposals.pkl'),
         data_prefix=dict(img=str(folder / 'frames')),
         num_classes=NUM_CLASSES + 1,
         fps=ava.FPS,
         timestamp_start=ava.START,
         timestamp_end=ava.END,
     )
+    if node.get('proposal_file') is not None:
+        node.proposal_file = str(folder / 'proposals.pkl')
 
 
 def _frame_map(node: Any, context: Context) -> None:

@@ -88,7 +88,7 @@ def _ground(options: VideoOptions, rng: np.random.Generator) -> Layer:
         scale=zoom,
         angle=angle,
     )
-    return Layer(texture, _centered(pan, texture), np.ones(T, bool))
+    return Layer(texture, centered(pan, texture), np.ones(T, bool))
 
 
 def _draw_clutter(
@@ -143,10 +143,23 @@ def _moving(
         scale=np.full(T, 1 / SUPERSAMPLE),
         angle=rng.uniform(0, 2 * np.pi) + _wave(rng, T, size=1.0),
     )
-    return Layer(texture, _centered(path, texture), np.ones(T, bool))
+    return Layer(texture, centered(path, texture), np.ones(T, bool))
 
 
-def _centered(maps: np.ndarray, texture: np.ndarray) -> np.ndarray:
+def centered(maps: np.ndarray, texture: np.ndarray) -> np.ndarray:
+    """Maps of a texture's pixels that carry its center to the maps' origin.
+
+    Args:
+        maps: Affine maps.
+        texture: Texture that they move.
+
+    Shape:
+        maps (T, 2, 3), texture (h, w, 4) -> (T, 2, 3).
+
+    Example:
+        >>> centered(np.eye(2, 3)[None], np.zeros((5, 7, 4)))[0, :, 2].tolist()
+        [-3.0, -2.0]
+    """
     height, width = texture.shape[:2]
     middle = np.array([(width - 1) / 2, (height - 1) / 2, 1.0])
     maps = maps.copy()

@@ -9,6 +9,15 @@ from mmattn.datasets.synthetic.motion import MOTIONS
 SPLITS = ('train', 'val', 'test')
 MAX_KEY_FRACTION = 0.2
 MIN_OTHER_CLASSES = 3
+# Own motion, object at hand, motion of the neighbor: see `interaction_scene`.
+INTERACTIONS = (
+    'move_slowly',
+    'move_fast',
+    'use_wheel',
+    'use_crate',
+    'join_slow_person',
+    'join_fast_person',
+)
 UNREADABLE_WIDTHS = (48, 72)  # decord 0.6 fails on mp4v videos of these widths
 
 
@@ -40,6 +49,12 @@ PRESET_DEFAULTS = {
     'keyframes': PresetDefaults(tuple(POSES), min_classes=1 + MIN_OTHER_CLASSES),
     'trimmed': PresetDefaults(tuple(POSES)),
     'small': PresetDefaults(tuple(POSES), size=(96, 96)),
+    'interaction': PresetDefaults(
+        INTERACTIONS,
+        num_classes=len(INTERACTIONS),
+        clips_per_class=(40, 10, 10),
+        size=(144, 96),
+    ),
 }
 
 
@@ -48,8 +63,8 @@ class VideoOptions:
     """Options of a synthetic video data set, checked and completed.
 
     Args:
-        preset: 'motion', 'keyframes', 'trimmed' or 'small'.
-        num_classes: Number of classes; None takes the preset's default, 10.
+        preset: 'motion', 'keyframes', 'trimmed', 'small' or 'interaction'.
+        num_classes: Number of classes; None takes the preset's default.
         clips_per_class: Clips of each class by split, such as
             `dict(train=60, val=15, test=15)`; splits left out get none.
             None takes the preset's default.
@@ -62,7 +77,8 @@ class VideoOptions:
         key_fraction: Largest fraction of frames that carry the action in preset
             'keyframes', above 0 and at most 0.2.
         save_flow: Whether the files of the ground truth hold the optical flow.
-        fps: Frame rate written into the files.
+        fps: Frame rate written into the files; preset 'interaction' has ground
+            truth at whole seconds from 1 on.
 
     Raises:
         ValueError: If an option is not as described.
@@ -123,6 +139,9 @@ class VideoOptions:
             _fail('key_fraction', f'a number in (0, {MAX_KEY_FRACTION}]', fraction)
         if self.preset == 'keyframes' and self.num_key_frames < 1:
             expected = f'at least 1 / key_fraction = {1 / fraction:g} frames'
+            _fail('num_frames', expected, self.num_frames)
+        if self.preset == 'interaction' and self.num_frames <= self.fps:
+            expected = f'more frames than fps = {self.fps}'
             _fail('num_frames', expected, self.num_frames)
 
     @property

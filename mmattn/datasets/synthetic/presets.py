@@ -1,16 +1,17 @@
 """The presets: what happens in a clip of each kind."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
 from mmattn.datasets.synthetic.backdrop import limb_clutter, make_backdrop
 from mmattn.datasets.synthetic.figure import POSES, Figure
+from mmattn.datasets.synthetic.interaction import interaction_scene
 from mmattn.datasets.synthetic.motion import motion_phases
 from mmattn.datasets.synthetic.options import SPLITS, VideoOptions
 from mmattn.datasets.synthetic.scene import Clip, Layer, render_layers, similarity
 from mmattn.datasets.synthetic.staging import (
+    Scene,
     clip_boxes,
     keyframe_schedule,
     large_root,
@@ -18,34 +19,6 @@ from mmattn.datasets.synthetic.staging import (
     pose_figure,
     wander,
 )
-
-
-@dataclass
-class Scene:
-    """What a preset puts before the camera.
-
-    Args:
-        layers: Layers, back to front.
-        boxes: Box of the actor in each frame, NaN where it is absent.
-        key: Frames that carry the action.
-        shown: Class whose evidence each frame shows.
-        actor_look: Frames whose figure looks like the actor.
-
-    Shape:
-        boxes (T, 4), key, shown and actor_look (T,).
-
-    Example:
-        >>> options = VideoOptions(preset='trimmed')
-        >>> scene = PRESETS['trimmed'](options, 3, np.random.default_rng(0))
-        >>> bool(scene.key.all())
-        True
-    """
-
-    layers: list[Layer]
-    boxes: np.ndarray
-    key: np.ndarray
-    shown: np.ndarray
-    actor_look: np.ndarray
 
 
 def render_clip(options: VideoOptions, split: str, index: int) -> Clip:
@@ -85,6 +58,7 @@ def render_clip(options: VideoOptions, split: str, index: int) -> Clip:
         actor_look=scene.actor_look,
         ids=ids,
         layers=scene.layers,
+        persons=scene.persons,
     )
 
 
@@ -212,6 +186,7 @@ PRESETS: dict[str, Callable[[VideoOptions, int, np.random.Generator], Scene]] = 
     'keyframes': keyframes_scene,
     'trimmed': trimmed_scene,
     'small': small_scene,
+    'interaction': interaction_scene,
 }
 
 

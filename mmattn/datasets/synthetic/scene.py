@@ -36,6 +36,26 @@ class Layer:
 
 
 @dataclass
+class Person:
+    """A person among several, and what the person does.
+
+    Args:
+        boxes: x1, y1, x2, y2 in pixels, as in `Clip`.
+        labels: Classes that apply to the person.
+
+    Shape:
+        boxes (T, 4).
+
+    Example:
+        >>> Person(np.zeros((5, 4)), (0, 3)).labels
+        (0, 3)
+    """
+
+    boxes: np.ndarray
+    labels: tuple[int, ...]
+
+
+@dataclass
 class Clip:
     """A rendered clip with its exact annotations.
 
@@ -49,6 +69,7 @@ class Clip:
         actor_look: Frames whose figure looks like the actor, not like a bystander.
         ids: Index of the top-most layer at each pixel; 0 is the background.
         layers: Layers of the scene, the background first.
+        persons: All persons, in preset 'interaction'; the first is the actor.
 
     Shape:
         frames (T, H, W, 3), boxes (T, 4), key, shown and actor_look (T,),
@@ -69,6 +90,7 @@ class Clip:
     actor_look: np.ndarray
     ids: np.ndarray
     layers: list[Layer] = field(repr=False)
+    persons: tuple[Person, ...] = ()
 
     @property
     def mask(self) -> np.ndarray:

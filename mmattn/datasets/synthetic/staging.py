@@ -1,12 +1,43 @@
 """What the presets have in common: schedule, poses and places of the figures."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from mmattn.datasets.synthetic.figure import POSES, Figure, make_figure
 from mmattn.datasets.synthetic.options import MIN_OTHER_CLASSES, VideoOptions
-from mmattn.datasets.synthetic.scene import similarity
+from mmattn.datasets.synthetic.scene import Layer, Person, similarity
 
 MIRROR = np.diag([-1.0, 1.0, 1.0])
+
+
+@dataclass
+class Scene:
+    """What a preset puts before the camera.
+
+    Args:
+        layers: Layers, back to front.
+        boxes: Box of the actor in each frame, NaN where it is absent.
+        key: Frames that carry the action.
+        shown: Class whose evidence each frame shows.
+        actor_look: Frames whose figure looks like the actor.
+        persons: All persons with their labels, in preset 'interaction'.
+
+    Shape:
+        boxes (T, 4), key, shown and actor_look (T,).
+
+    Example:
+        >>> key = np.ones(5, bool)
+        >>> Scene([], np.zeros((5, 4)), key, shown=key, actor_look=key).persons
+        ()
+    """
+
+    layers: list[Layer]
+    boxes: np.ndarray
+    key: np.ndarray
+    shown: np.ndarray
+    actor_look: np.ndarray
+    persons: tuple[Person, ...] = ()
 
 
 def keyframe_schedule(

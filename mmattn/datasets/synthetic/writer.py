@@ -5,25 +5,36 @@ import shutil
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 
+from mmattn.datasets.synthetic.ava_files import (
+    LABEL_MAP,
+    write_ava_lists,
+    write_frames,
+)
 from mmattn.datasets.synthetic.options import SPLITS, VideoOptions
 from mmattn.datasets.synthetic.presets import render_clip
-from mmattn.datasets.synthetic.scene import Clip
+from mmattn.datasets.synthetic.scene import Clip, Person
 from mmattn.utils.processes import in_processes
 from mmattn.utils.progress import progress_bar
 
 OUTPUTS = (
     'videos',
     'ground_truth',
+    'rawframes',
+    LABEL_MAP,
     'classes.txt',
     'meta.json',
     *(f'{split}.txt' for split in SPLITS),
     *(f'{split}_with_look.txt' for split in SPLITS),
+    *(f'{split}.csv' for split in SPLITS),
+    *(f'{split}_proposals.pkl' for split in SPLITS),
 )
+
+Task = tuple[str, int]  # split and number of a clip
 
 
 def make_videos(
@@ -40,7 +51,9 @@ def make_videos(
     `videos/<name>.mp4 <label>`, `classes.txt`, `meta.json` and for each clip
     `videos/<name>.mp4` and `ground_truth/<name>.npz`.  Preset 'trimmed' also gets
     `train_with_look.txt` and so on, for multi-label training: their lines add the
-    label `num_classes` (bystander) or `num_classes + 1` (actor).  The videos
+    label `num_classes` (bystander) or `num_classes + 1` (actor).  Preset 'interaction'
+    gets AVA's layout in place of these lists: `rawframes/<name>/img_00001.jpg` and so
+    on, `train.csv`, `train_proposals.pkl` and so on, and `labels.pbtxt`.  The videos
     do not depend on the number of workers.
 
     Args:
@@ -76,11 +89,19 @@ def make_videos(
         count = options.clips_per_class.get(split, 0) * len(options.classes)
         tasks += [(split, index) for index in range(count)]
     write = partial(_write_clip, root, options)
-    labels: dict[tuple[str, int], tuple[int, int]] = {}
+    summaries: dict[Task, Summary] = {}
     done = in_processes(write, tasks, workers=workers)
-    for task, pair in progress_bar(done, total=len(tasks), unit='clip', shown=progress):
-        labels[task] = pair
-    _write_lists(root, options, labels)
+    bar = progress_bar(done, total=len(tasks), unit='clip', shown=progress)
+    for task, summary in bar:
+        summaries[task] = summary
+    if options.preset == 'interaction':
+        people = {task: (_name(*task), s.persons) for task, s in summaries.items()}
+        write_ava_lists(root, options, people)
+    else:
+        _write_lists(root, options, summaries)
+    (root / 'classes.txt').write_text('\n'.join(options.classes) + '\n')
+    meta = {**asdict(options), 'classes': options.classes}
+    (root / 'meta.json').write_text(json.dumps(meta, indent=2) + '\n')
 
 
 def write_video(path: str | Path, frames: np.ndarray, *, fps: int) -> None:
@@ -122,7 +143,9 @@ def ground_truth(clip: Clip, *, save_flow: bool) -> dict[str, np.ndarray]:
 
     Shape:
         label (), boxes (T, 4) float32, key (T,) bool, shown (T,) int64,
-        actor_look (T,) bool, flow (T-1, H, W, 2) float16.
+        actor_look (T,) bool, flow (T-1, H, W, 2) float16; in preset 'interaction'
+        person_boxes (P, T, 4) float32 and person_labels (n, 2) int64, pairs of the
+        number of a person and a class.
 
     Example:
         >>> clip = render_clip(VideoOptions(preset='trimmed'), 'train', 3)
@@ -136,20 +159,39 @@ def ground_truth(clip: Clip, *, save_flow: bool) -> dict[str, np.ndarray]:
         'shown': clip.shown,
         'actor_look': clip.actor_look,
     }
+    if clip.persons:
+        boxes = np.stack([person.boxes for person in clip.persons])
+        arrays['person_boxes'] = boxes
+        pairs = [(k, label) for k, p in enumerate(clip.persons) for label in p.labels]
+        arrays['person_labels'] = np.array(pairs)
     if save_flow:
         arrays['flow'] = clip.flow.astype(np.float16)
     return arrays
 
 
-def _write_clip(
-    root: Path, options: VideoOptions, task: tuple[str, int]
-) -> tuple[tuple[str, int], tuple[int, int]]:
+class Summary(NamedTuple):
+    """What the lists say of a clip.
+
+    Args:
+        label: Class.
+        look: Whether the figure ever looks like the actor.
+        persons: See `Clip`.
+    """
+
+    label: int
+    look: int
+    persons: tuple[Person, ...]
+
+
+def _write_clip(root: Path, options: VideoOptions, task: Task) -> tuple[Task, Summary]:
     clip = render_clip(options, *task)
     name = _name(*task)
     write_video(root / 'videos' / f'{name}.mp4', clip.frames, fps=options.fps)
     arrays: dict[str, Any] = ground_truth(clip, save_flow=options.save_flow)
     np.savez_compressed(root / 'ground_truth' / f'{name}.npz', **arrays)
-    return task, (clip.label, int(clip.actor_look.any()))
+    if options.preset == 'interaction':
+        write_frames(root / 'rawframes' / name, clip.frames)
+    return task, Summary(clip.label, int(clip.actor_look.any()), clip.persons)
 
 
 def _name(split: str, index: int) -> str:
@@ -173,12 +215,12 @@ def _clear(root: Path, *, overwrite: bool) -> None:
 
 
 def _write_lists(
-    root: Path, options: VideoOptions, labels: dict[tuple[str, int], tuple[int, int]]
+    root: Path, options: VideoOptions, summaries: dict[Task, Summary]
 ) -> None:
     for split in SPLITS:
         clips = [
-            (f'videos/{_name(*task)}.mp4', label, look)
-            for task, (label, look) in sorted(labels.items())
+            (f'videos/{_name(*task)}.mp4', summary.label, summary.look)
+            for task, summary in sorted(summaries.items(), key=lambda item: item[0])
             if task[0] == split
         ]
         lines = [f'{name} {label}\n' for name, label, _ in clips]
@@ -187,6 +229,3 @@ def _write_lists(
             first = options.num_classes
             lines = [f'{name} {label} {first + look}\n' for name, label, look in clips]
             (root / f'{split}_with_look.txt').write_text(''.join(lines))
-    (root / 'classes.txt').write_text('\n'.join(options.classes) + '\n')
-    meta = {**asdict(options), 'classes': options.classes}
-    (root / 'meta.json').write_text(json.dumps(meta, indent=2) + '\n')

@@ -4,25 +4,17 @@ Without mmdet only what needs none of it is there; the names of the rest say, wh
 are built, how to install it.
 """
 
-from typing import Any
-
-from mmattn.compat import require_detection
+from mmattn.compat import refuse_detection, require_detection
 from mmattn.models.roi_heads.slowfast_shared_head import SlowFastSharedHead
 from mmattn.registry import MODELS
 
 __all__ = ['SlowFastSharedHead']
 
-
-def _say_what_is_missing(**options: Any) -> None:
-    del options
-    require_detection()
-
-
 try:
     require_detection()
 except ImportError:
     for name in ('ActionBBoxHead', 'ActionRoIHead'):
-        MODELS.register_module(name, module=_say_what_is_missing)
+        MODELS.register_module(name, module=refuse_detection)
 else:
     from mmattn.models.roi_heads.action_bbox_head import ActionBBoxHead
     from mmattn.models.roi_heads.action_roi_head import ActionRoIHead

@@ -10,7 +10,9 @@ has_mmdet = importlib.util.find_spec('mmdet') is not None
 
 
 @pytest.mark.skipif(has_mmdet, reason='mmdet is installed')
-@pytest.mark.parametrize('name', ['ActionBBoxHead', 'ActionRoIHead'])
+@pytest.mark.parametrize(
+    'name', ['ActionBBoxHead', 'ActionRoIHead', 'ActionFasterRCNN']
+)
 def test_heads_say_how_to_install_it(name):
     with pytest.raises(ImportError, match=r'Action detection needs mmdet and .* pip'):
         MODELS.build(dict(type=f'mmattn.{name}', in_channels=3))

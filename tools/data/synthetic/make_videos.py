@@ -23,13 +23,14 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--preset', choices=list(PRESET_DEFAULTS), help='default: keyframes'
     )
-    parser.add_argument('--num-classes', type=int, help='default: 10')
+    parser.add_argument('--num-classes', type=int, help='default: 10, interaction 6')
     parser.add_argument(
         '--clips-per-class',
         type=int,
         nargs=3,
         metavar=('TRAIN', 'VAL', 'TEST'),
-        help='clips of each class in each split; default: 60 15 15',
+        help='clips of each class in each split; default: 60 15 15, '
+        'interaction 40 10 10',
     )
     parser.add_argument('--num-frames', type=int, help='default: 30')
     parser.add_argument(
@@ -37,7 +38,7 @@ def parse_args() -> argparse.Namespace:
         type=int,
         nargs=2,
         metavar=('WIDTH', 'HEIGHT'),
-        help='pixels, even; default: 64 64, preset small 96 96',
+        help='pixels, even; default: 64 64, small 96 96, interaction 144 96',
     )
     parser.add_argument('--hardness', type=float, help='0 to 1; default: 0.5')
     parser.add_argument('--seed', type=int, help='default: 0')
