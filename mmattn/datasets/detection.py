@@ -1,7 +1,7 @@
 """Persons and their actions in single frames, in AVA's layout."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from mmaction.datasets import AVADataset
 
 from mmattn.evaluation.functional.frame_map import read_frames
 from mmattn.registry import DATASETS
+from mmattn.utils.files import replaced_atomically
 from mmattn.utils.safe_pickle import load_pickle
 
 
@@ -90,3 +91,42 @@ def load_proposals(path: str | Path) -> dict[str, np.ndarray]:
             )
         proposals[key] = array
     return proposals
+
+
+def save_proposals(proposals: Mapping[str, np.ndarray], path: str | Path) -> None:
+    """Write boxes of persons, to be read by :class:`ActionDetectionDataset`.
+
+    Args:
+        proposals: Boxes by ``'video,second'``, as :func:`load_proposals` returns them.
+        path: File to write, ``.json`` or ``.npz``.
+
+    Raises:
+        ValueError: If the name ends otherwise.
+    """
+    path = Path(path)
+    if path.suffix not in ('.json', '.npz'):
+        raise ValueError(f'expected a file ending in .json or .npz, got {path}')
+    arrays: dict[str, Any] = dict(proposals)
+    with replaced_atomically(path) as part:
+        if path.suffix == '.npz':
+            with part.open('wb') as file:
+                np.savez_compressed(file, **arrays)
+            return
+        lists = {
+            key: np.round(boxes, 6).tolist() for key, boxes in sorted(arrays.items())
+        }
+        part.write_text(json.dumps(lists), encoding='utf-8')
+
+
+def frame_key(video: str, second: int) -> str:
+    """Return the key of a frame among proposals.
+
+    Args:
+        video: Name of the video.
+        second: Second of the frame.
+
+    Example:
+        >>> frame_key('clip', 3)
+        'clip,0003'
+    """
+    return f'{video},{second:04d}'

@@ -20,18 +20,28 @@ def write_tiny_ava(folder: Path) -> None:
     The last second of the last video is excluded.
 
     Args:
-        folder: Folder to write to: ``frames/*/img_*.jpg``, ``truth.csv``,
-            ``proposals.pkl``, ``excluded.csv`` and ``labels.pbtxt``.
+        folder: Folder to write to: ``frames/*/img_*.jpg``, twice as large
+            as ``videos/*.mp4``, ``truth.csv``, ``proposals.pkl``, ``excluded.csv`` and
+            ``labels.pbtxt``.
     """
     rng = np.random.default_rng(0)
     truth, proposals = [], {}
     for video, (width, height) in zip(VIDEOS, SIZES, strict=True):
         frames = folder / 'frames' / video
         frames.mkdir(parents=True)
+        (folder / 'videos').mkdir(exist_ok=True)
+        writer = cv2.VideoWriter(
+            str(folder / 'videos' / f'{video}.mp4'),
+            cv2.VideoWriter.fourcc(*'mp4v'),
+            FPS,
+            (2 * width, 2 * height),  # decord cannot read width 48
+        )
         image = rng.integers(0, 256, (height, width, 3), np.uint8)
         for number in range(1, FPS * (END - START) + 1):
             image = np.roll(image, 1, axis=1)
             cv2.imwrite(str(frames / f'img_{number:05d}.jpg'), image)
+            writer.write(cv2.resize(image, (2 * width, 2 * height)))
+        writer.release()
         for second in SECONDS:
             for person, box in enumerate(BOXES):
                 corners = ','.join(map(str, box))

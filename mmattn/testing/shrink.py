@@ -236,7 +236,9 @@ def _ava(node: Any, context: Context) -> None:
         ann_file=str(folder / 'truth.csv'),
         exclude_file=str(folder / 'excluded.csv'),
         label_file=str(folder / 'labels.pbtxt'),
-        data_prefix=dict(img=str(folder / 'frames')),
+        data_prefix=dict(
+            img=str(folder / ('frames' if node.get('use_frames', True) else 'videos'))
+        ),
         num_classes=NUM_CLASSES + 1,
         fps=ava.FPS,
         timestamp_start=ava.START,
@@ -298,6 +300,7 @@ SIZE_RULES: dict[str, Callable[[Any, int], None]] = {
 PIPELINE_RULES: dict[str, Callable[[Any], None]] = {
     'SampleAVAFrames': lambda step: step.update(clip_len=8, frame_interval=1),
     'SampleFrames': _sample_frames,
+    'mmattn.SampleAroundSecond': lambda step: step.update(clip_len=CLIP),
     'mmattn.SampleSpacedFrames': lambda step: step.update(num_frames=WINDOW),
     'mmattn.SampleWindows': _sample_windows,
 }

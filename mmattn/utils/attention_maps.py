@@ -139,6 +139,7 @@ def attention_rows(
     crop: Rows | None = None,
     window: Rows | None = None,
     roi: Rows | None = None,
+    boxes: Tensor | None = None,
     frames: Sequence[Sequence[int]] | np.ndarray | Tensor | None = None,
 ) -> contextlib.AbstractContextManager[None]:
     """Say, around a call of a backbone or head, what the rows of its input are.
@@ -151,11 +152,13 @@ def attention_rows(
         crop: Index of the crop of that video, per row.
         window: Index of the window of that video, per row.
         roi: Index of the region of that video, per row.
+        boxes: Left, top, right and bottom of that region, in fractions of the frame.
         frames: Numbers of the video frames that each row was made from.  A map with
             fewer frames (a network with a stride in time) gets every n-th of them.
 
     Shape:
         - sample, crop, window, roi: :math:`(rows)`
+        - boxes: :math:`(rows, 4)`
         - frames: :math:`(rows, T)`
 
     Raises:
@@ -170,6 +173,8 @@ def attention_rows(
     if torch.compiler.is_compiling() or not _num_open:
         return contextlib.nullcontext()
     info = _row_info(sample=sample, crop=crop, window=window, roi=roi, frames=frames)
+    if boxes is not None:
+        info['boxes'] = _checked_boxes(boxes)
     lengths = {key: len(value) for key, value in info.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f'expected attention_rows of one length, got {lengths}')
@@ -286,6 +291,12 @@ def _integers(key: str, values: Any, ndim: int) -> Tensor:
             f"expected '{key}' with {ndim} axes, got shape {tuple(tensor.shape)}"
         )
     return tensor.detach().to(torch.long, copy=True)
+
+
+def _checked_boxes(boxes: Tensor) -> Tensor:
+    if boxes.ndim != 2 or boxes.shape[1] != 4:
+        raise ValueError(f"expected 'boxes' (rows, 4), got shape {tuple(boxes.shape)}")
+    return boxes.detach().to('cpu', torch.float32, copy=True)
 
 
 def _row_info(**values: Any) -> dict[str, Any]:

@@ -24,6 +24,7 @@ AXES = {
     'cell_x': 'cells into which the width is cut',
 }
 ROW_INFO = ('sample', 'crop', 'window', 'roi')
+TENSORS = ('frames', 'boxes')  # what else is known of rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,10 +42,13 @@ class AttentionRecord:
         frames: Numbers of the video frames along the axis ``frame``; without this
             axis, of the frames that the row was made from.
         window: Index of the window of that video, per row.
+        boxes: Left, top, right and bottom of the region that each row is of, in
+            fractions of the frames as the network sees them.
 
     Shape:
         - map: :math:`(rows, ...)`
         - frames: :math:`(rows, T)`
+        - boxes: :math:`(rows, 4)`
     """
 
     name: str
@@ -55,6 +59,7 @@ class AttentionRecord:
     roi: tuple[int, ...] | None = None
     frames: Tensor | None = None
     window: tuple[int, ...] | None = None
+    boxes: Tensor | None = None
 
     def take(self, rows: Sequence[int]) -> 'AttentionRecord':
         """Return a record of some of the rows.
@@ -68,9 +73,10 @@ class AttentionRecord:
             if getattr(self, key) is not None
         }
         index = torch.tensor(rows, dtype=torch.long)
-        frames = None if self.frames is None else self.frames[index]
-        maps = self.map[index.to(self.map.device)]
-        return replace(self, map=maps, frames=frames, **kept)
+        for key in TENSORS:
+            value = getattr(self, key)
+            kept[key] = None if value is None else value[index]
+        return replace(self, map=self.map[index.to(self.map.device)], **kept)
 
 
 class AttentionRecords(list[AttentionRecord]):
@@ -125,7 +131,7 @@ class AttentionRecords(list[AttentionRecord]):
 
 
 def _kind(record: AttentionRecord) -> tuple:
-    known = tuple(getattr(record, key) is not None for key in ROW_INFO)
+    known = tuple(getattr(record, key) is not None for key in (*ROW_INFO, 'boxes'))
     width = None if record.frames is None else record.frames.shape[1]
     return record.name, record.axes, record.map.shape[1:], known, width
 
@@ -137,10 +143,7 @@ def _join(group: list[AttentionRecord]) -> AttentionRecord:
         for key in ROW_INFO
         if getattr(first, key) is not None
     }
-    frames = [record.frames for record in group if record.frames is not None]
-    return replace(
-        first,
-        map=torch.cat([record.map for record in group]),
-        frames=torch.cat(frames) if frames else None,
-        **joined,
-    )
+    for key in TENSORS:
+        parts = [getattr(r, key) for r in group if getattr(r, key) is not None]
+        joined[key] = torch.cat(parts) if parts else None
+    return replace(first, map=torch.cat([record.map for record in group]), **joined)

@@ -1,6 +1,6 @@
 """Rows of pictures with a line of text above each, as a picture or a film."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import cv2
@@ -134,7 +134,7 @@ def save_sheet(
         duration = round(1000 / fps)
         first.save(path, save_all=True, append_images=others, duration=duration, loop=0)
     else:
-        _save_mp4(path, film, fps)
+        save_film(path, film, fps)
     return path
 
 
@@ -143,12 +143,30 @@ def _line(words: str, y: int, width: int, *, bold: bool = False) -> Text:
     return Text(MARGIN, y, words, NORMAL, bold=bold)
 
 
-def _save_mp4(path: Path, film: list[np.ndarray], fps: float) -> None:
-    height, width = (size // 2 * 2 for size in film[0].shape[:2])  # codecs want even
-    fourcc = cv2.VideoWriter.fourcc(*'mp4v')
-    writer = cv2.VideoWriter(str(path), fourcc, fps, (width, height))
-    if not writer.isOpened():
-        raise OSError(f'expected a film to be written, OpenCV cannot open {path}')
-    for frame in film:
+def save_film(path: str | Path, frames: Iterable[np.ndarray], fps: float) -> None:
+    """Write pictures as a film, one by one.
+
+    Args:
+        path: File whose name ends in ``.mp4``.
+        frames: RGB pictures (H, W, 3) of one size, uint8; the last row and column are
+            left out where H or W is odd, which codecs do not take.
+        fps: Pictures per second.
+
+    Raises:
+        ValueError: If there are no pictures.
+        OSError: If the film cannot be written.
+    """
+    writer = None
+    for frame in frames:
+        height, width = (size // 2 * 2 for size in frame.shape[:2])
+        if writer is None:
+            fourcc = cv2.VideoWriter.fourcc(*'mp4v')
+            writer = cv2.VideoWriter(str(path), fourcc, fps, (width, height))
+            if not writer.isOpened():
+                raise OSError(
+                    f'expected a film to be written, OpenCV cannot open {path}'
+                )
         writer.write(cv2.cvtColor(frame[:height, :width], cv2.COLOR_RGB2BGR))
+    if writer is None:
+        raise ValueError('frames: expected at least one, got none')
     writer.release()

@@ -133,6 +133,7 @@ def _entry(
         entry[name] = None if value is None else list(value)
     frames = record.frames
     entry['frames'] = None if frames is None else frames.tolist()
+    entry['boxes'] = None if record.boxes is None else record.boxes.tolist()
     if fps is not None and frames is not None:
         entry['times'] = (frames.double() / fps).round(decimals=6).tolist()
     if array.size <= limit:
@@ -152,11 +153,12 @@ def _record(entry: dict[str, Any], array: np.ndarray) -> AttentionRecord:
     known = {
         name: None if entry[name] is None else tuple(entry[name]) for name in ROW_INFO
     }
-    frames = entry['frames']
+    frames, boxes = entry['frames'], entry.get('boxes')
     return AttentionRecord(
         entry['name'],
         torch.from_numpy(array).to(getattr(torch, entry['dtype'])),
         tuple(entry['axes']),
         frames=None if frames is None else torch.tensor(frames, dtype=torch.long),
+        boxes=None if boxes is None else torch.tensor(boxes).reshape(-1, 4),
         **known,
     )

@@ -172,6 +172,11 @@ def test_merged_keeps_other_shapes_and_names_apart():
     assert torch.equal(merged[0].map, torch.cat([records[0].map, records[3].map]))
     known = AttentionRecords([record('a', 1, 3), record('a', 1, 3, sample=(0,))])
     assert [r.sample for r in known.merged()] == [None, (0,)]
+    boxes = torch.rand(2, 4)
+    regions = AttentionRecords(
+        record('a', 1, 3, boxes=boxes[k : k + 1]) for k in (0, 1)
+    )
+    assert torch.equal(regions.merged()[0].boxes, boxes)
 
 
 def test_by_sample_leaves_out_other_samples_and_by_name_selects():
@@ -474,6 +479,8 @@ def test_what_a_recognizer_says_is_checked():
             pytest.raises(ValueError, match="expected 3 values of 'sample'"),
         ):
             emitter(torch.ones(3, 2), ('row', 'frame'))
+        with pytest.raises(ValueError, match=r"'boxes' \(rows, 4\), got shape \(4,\)"):
+            attention_rows(boxes=torch.ones(4))
         with attention_rows(frames=[[0, 1, 2, 3]]):
             with pytest.raises(ValueError, match='every n-th of them'):
                 emitter(torch.ones(1, 3), ('row', 'frame'))

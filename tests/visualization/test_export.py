@@ -36,6 +36,7 @@ def records():
             ('row', 'frame', 'y', 'x'),
             sample=(0, 0),
             roi=(0, 1),
+            boxes=torch.tensor([[0.1, 0.2, 0.5, 0.9], [0, 0, 1, 1]]),
         ),
     ]
 
@@ -54,6 +55,8 @@ def test_round_trip(records, tmp_path, name):
                 assert getattr(old, key) == getattr(new, key)
         assert torch.equal(loaded[0].frames, records[0].frames)
         assert loaded[1].frames is None
+        assert loaded[0].boxes is None
+        assert torch.equal(loaded[1].boxes, records[1].boxes)
         assert torch.equal(loaded.by_sample(3)[0].map, records[0].map[1:])
 
 

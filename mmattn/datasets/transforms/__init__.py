@@ -1,5 +1,6 @@
 """Pipeline steps."""
 
+from .around import SampleAroundSecond
 from .compute_flow import ComputeFlow, FlowInit
 from .features import LoadFeatures, open_features
 from .flow import (
@@ -19,6 +20,7 @@ __all__ = [
     'FlowInit',
     'FlowTenCrop',
     'LoadFeatures',
+    'SampleAroundSecond',
     'SampleSpacedFrames',
     'SampleWindows',
     'dequantize_flow',

@@ -73,10 +73,15 @@ class FrameAPs:
             for name, labels in GROUPS.items()
         }
 
-    def table(self) -> str:
-        """Return the classes, groups and the mean as lines of text, in percent."""
+    def table(self, *, with_groups: bool = True) -> str:
+        """Return the classes, groups and the mean as lines of text, in percent.
+
+        Args:
+            with_groups: Whether the classes are AVA's, with its three groups.
+        """
         rows = [(self.names[label], ap) for label, ap in sorted(self.aps.items())]
-        rows += [*self.groups.items(), ('mean', self.mean)]
+        rows += self.groups.items() if with_groups else ()
+        rows.append(('mean', self.mean))
         width = max(len(name) for name, _ in rows)
         return '\n'.join(f'{name:<{width}}  {100 * ap:6.2f}' for name, ap in rows)
 

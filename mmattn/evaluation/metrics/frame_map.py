@@ -27,7 +27,7 @@ class FrameMAP(BaseMetric):
     ``exclude_file``, ``action_thr`` and ``custom_classes`` it keeps. See
     :func:`~mmattn.evaluation.functional.frame_map.evaluate_frames` for the rules.
 
-    Reports ``overall`` and the three groups of classes; prints the table of classes.
+    Reports ``overall`` and the groups of classes; prints the table of classes.
 
     Args:
         ann_file: Ground truth csv.
@@ -36,6 +36,7 @@ class FrameMAP(BaseMetric):
         action_thr: Lowest score that is reported, exclusive.
         custom_classes: Numbers of the classes that columns 1, 2, .. of the scores
             stand for, as in the data set; None if column k is class k.
+        with_groups: Whether the classes are AVA's, with its three groups.
         out_file: Csv to write the detections to, for submission and
             ``tools/analysis/frame_ap.py``.
         collect_device: As in MMEngine.
@@ -61,6 +62,7 @@ class FrameMAP(BaseMetric):
         exclude_file: str | None = None,
         action_thr: float = 0.002,
         custom_classes: Sequence[int] | None = None,
+        with_groups: bool = True,
         out_file: str | Path | None = None,
         collect_device: str = 'cpu',
         prefix: str | None = None,
@@ -72,6 +74,7 @@ class FrameMAP(BaseMetric):
             self.frames -= read_frames(exclude_file)
         self.action_thr = action_thr
         self.labels = None if custom_classes is None else (0, *custom_classes)
+        self.with_groups = with_groups
         self.out_file = out_file
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
@@ -112,6 +115,9 @@ class FrameMAP(BaseMetric):
         if self.out_file is not None:
             write_detections(detections, self.out_file)
         aps = evaluate_frames(self.truths, detections, self.names, self.frames)
-        print_log('frame-AP in percent\n' + aps.table(), 'current')
-        groups = {name.replace(' ', '_'): ap for name, ap in aps.groups.items()}
-        return dict(overall=aps.mean, **groups)
+        table = aps.table(with_groups=self.with_groups)
+        print_log(f'frame-AP in percent\n{table}', 'current')
+        figures = dict(overall=aps.mean)
+        if self.with_groups:
+            figures |= {name.replace(' ', '_'): ap for name, ap in aps.groups.items()}
+        return figures

@@ -4,6 +4,9 @@ Kim, Kim and Kim, Spatio-temporal SlowFast self-attention network for action
 recognition, section 3 and Fig. 1.
 """
 
+from typing import Any
+
+import numpy as np
 from torch import Tensor
 
 from mmattn.models.layers.slowfast_attention import SlowFastAttention
@@ -41,10 +44,24 @@ class SlowFastSharedHead(SlowFastAttention):
         rois: Tensor | None = None,
         img_metas: list[dict] | None = None,
     ) -> Tensor:
-        """Attend inside of the regions; maps know their video and region."""
+        """Attend inside of the regions; maps know their video, region and box."""
         if rois is None or not attention_wanted():
             return super().forward(x)
         sample = rois[:, 0].long().tolist()
         roi = [sample[:k].count(index) for k, index in enumerate(sample)]
-        with attention_rows(sample=sample, roi=roi):
+        with attention_rows(sample=sample, roi=roi, **_places(rois, img_metas)):
             return super().forward(x)
+
+
+def _places(rois: Tensor, img_metas: list[dict] | None) -> dict[str, Any]:
+    """Boxes in fractions of the frame and the frames' numbers, as far as known."""
+    if not img_metas or not len(rois):
+        return {}
+    metas = [img_metas[index] for index in rois[:, 0].long().tolist()]
+    known: dict[str, Any] = {}
+    if all('img_shape' in meta for meta in metas):
+        sizes = [meta['img_shape'][1::-1] * 2 for meta in metas]
+        known['boxes'] = rois[:, 1:] / rois.new_tensor(sizes)
+    if all('frame_inds' in meta for meta in metas):
+        known['frames'] = np.stack([np.ravel(meta['frame_inds']) for meta in metas])
+    return known

@@ -77,3 +77,10 @@ def test_threshold_exclusions_and_file(files, tmp_path):
 def test_without_any_detection(files):
     metric = METRICS.build(dict(type='mmattn.FrameMAP', **files))
     assert evaluate(metric, [sample('v', 902, [], 8)])['mAP/overall'] == 0
+
+
+def test_classes_that_are_not_those_of_ava(files, capsys):
+    metric = METRICS.build(dict(type='mmattn.FrameMAP', with_groups=False, **files))
+    figures = evaluate(metric, [sample('v', 902, [(2, 0.6)], 8)])
+    assert list(figures) == ['mAP/overall']
+    assert 'person movement' not in capsys.readouterr().out

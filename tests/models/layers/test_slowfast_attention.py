@@ -1,5 +1,6 @@
 """Four branches of self-attention: the whole module and every option."""
 
+import numpy as np
 import pytest
 import torch
 from reference.slowfast_attn import slowfast
@@ -142,6 +143,35 @@ def test_maps_know_their_region():
     for record in records:
         assert record.sample == (1, 0, 1, 1)
         assert record.roi == (0, 0, 1, 2)
+        assert record.boxes is None
+        assert record.frames is None
+
+
+def test_maps_know_box_and_frames():
+    head = SlowFastSharedHead(C)
+    rois = torch.tensor([[1.0, 10, 5, 20, 40], [0, 0, 8, 32, 16], [1, 0, 0, 40, 50]])
+    metas = [
+        dict(img_shape=(16, 32), frame_inds=np.arange(0, 4 * T)),
+        dict(img_shape=(50, 40), frame_inds=np.arange(100, 100 + 4 * T)[None]),
+    ]
+    with capture_attention(head) as records:
+        head(features(torch.float32, (3, C, T, H, W)), rois=rois, img_metas=metas)
+    boxes = [[0.25, 0.1, 0.5, 0.8], [0, 0.5, 1, 1], [0, 0, 1, 1]]
+    for record in records:
+        torch.testing.assert_close(record.boxes, torch.tensor(boxes))
+        stride = 4 if 'frame' in record.axes else 1
+        expected = [list(range(k, k + 4 * T, stride)) for k in (100, 0, 100)]
+        assert record.frames.tolist() == expected
+    (first,) = records.by_sample(0).by_name('branches.spatial_slow.0.*')
+    torch.testing.assert_close(first.boxes, torch.tensor(boxes[1:2]))
+
+
+def test_maps_of_no_region():
+    head, metas = SlowFastSharedHead(C), [dict(img_shape=(16, 32), frame_inds=[0])]
+    with capture_attention(head) as records:
+        x = features(torch.float32, (0, C, T, H, W))
+        head(x, rois=torch.zeros(0, 5), img_metas=metas)
+    assert {len(record.map) for record in records} == {0}
 
 
 def test_stands_in_any_backbone():

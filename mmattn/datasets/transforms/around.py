@@ -1,0 +1,90 @@
+"""Frames around a second of a video of any frame rate."""
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from mmattn.registry import TRANSFORMS
+
+from ..base import BrokenVideoError
+
+
+@TRANSFORMS.register_module()
+class SampleAroundSecond(BaseTransform):
+    """Sample one clip around a labeled second of a video file.
+
+    The host's ``SampleAVAFrames`` counts in frames and takes one frame rate for all
+    videos, to which AVA's are brought first.  Here the clip lasts equally long in
+    videos of different rates.  Where it reaches beyond the video, the first or last
+    frame is repeated.
+
+    Required keys: total_frames, avg_fps, timestamp, start_index; timestamp_start is
+    the second at which the video starts, 0 by default.  Added keys: frame_inds,
+    clip_len, frame_interval, num_clips, crop_quadruple.
+
+    Args:
+        clip_len: Frames of the clip; number ``clip_len // 2`` is the labeled one.
+        clip_seconds: How long the clip lasts; AVA's 32 frames, every second one, are
+            32 / 15 seconds.
+        test_mode: Whether to leave out the random shift of each frame by up to half a
+            distance between frames.
+
+    Shape:
+        frame_inds: (clip_len,).
+
+    Raises:
+        ValueError: If an argument is out of its range.
+        BrokenVideoError: If the second lies outside of the video.
+
+    Example:
+        >>> sample = dict(total_frames=50, avg_fps=10.0, timestamp=3, start_index=0)
+        >>> step = SampleAroundSecond(4, clip_seconds=0.8, test_mode=True)
+        >>> step(sample)['frame_inds'].tolist()
+        [26, 28, 30, 32]
+    """
+
+    def __init__(
+        self,
+        clip_len: int = 32,
+        clip_seconds: float = 32 / 15,
+        *,
+        test_mode: bool = False,
+    ) -> None:
+        if not isinstance(clip_len, int) or clip_len < 1:
+            raise ValueError(f'clip_len: expected at least 1, got {clip_len!r}')
+        if not clip_seconds > 0:
+            raise ValueError(f'clip_seconds: expected above 0, got {clip_seconds!r}')
+        self.clip_len = clip_len
+        self.clip_seconds = clip_seconds
+        self.test_mode = test_mode
+
+    def transform(self, results: dict) -> dict:
+        """Choose the frames.
+
+        Args:
+            results: The sample.
+        """
+        fps, count = results['avg_fps'], results['total_frames']
+        second = results['timestamp'] - results.get('timestamp_start', 0)
+        center = round(second * fps)
+        if not 0 <= center < count:
+            raise BrokenVideoError(
+                f'expected a second within its {count} frames at {fps:g} per second, '
+                f'got {second}'
+            )
+        interval = self.clip_seconds / self.clip_len * fps
+        offsets = (np.arange(self.clip_len) - self.clip_len // 2) * interval
+        if not self.test_mode:
+            offsets = offsets + interval * (np.random.rand(self.clip_len) - 0.5)
+        positions = np.rint(center + offsets).astype(np.int64)
+        results['frame_inds'] = positions.clip(0, count - 1) + results['start_index']
+        results['clip_len'] = self.clip_len
+        results['frame_interval'] = interval
+        results['num_clips'] = 1
+        results['crop_quadruple'] = np.array([0, 0, 1, 1], dtype=np.float32)
+        return results
+
+    def __repr__(self) -> str:
+        return (
+            f'{type(self).__name__}(clip_len={self.clip_len!r}, '
+            f'clip_seconds={self.clip_seconds!r}, test_mode={self.test_mode!r})'
+        )
