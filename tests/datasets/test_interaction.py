@@ -56,7 +56,7 @@ def test_labels_come_from_the_neighbor_and_the_own_speed():
 def test_neighbors_touch_and_others_stand_apart():
     options = VideoOptions(preset='interaction', hardness=0.0)
     distances = {True: [], False: []}
-    for index in range(30):
+    for index in range(14):
         clip = render_clip(options, 'val', index)
         x = [np.median(p.boxes[:, [0, 2]].mean(axis=1)) for p in clip.persons]
         height = np.median(clip.boxes[:, 3] - clip.boxes[:, 1])
