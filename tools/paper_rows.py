@@ -71,10 +71,9 @@ def main() -> int:
         print(markdown_table(rows))
     else:
         for row in rows:
-            ours = 'not run' if row.ours is None else f'{row.ours:.1f}'
             print(
                 f'{row.key} table {row.table}: {row.row}, {row.dataset} '
-                f'({row.metric}): paper {row.figure}, ours {ours}'
+                f'({row.metric}): paper {row.reported}, ours {row.measured}'
             )
             for command in row.commands:
                 print(f'    {command}')

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmengine.config import Config
 
 from mmattn.models.backbones.vgg import VGG
@@ -49,9 +50,13 @@ def shrink(cfg: Config, data: str | Path) -> Config:
     """
     cfg = copy.deepcopy(cfg)
     context = Context(Path(data))
+    if 'roi_head' in cfg.model:  # whole frames, of which regions are pooled
+        context.crop = 2 * CROP
     cfg.model.pop('init_cfg', None)
     for part in ('backbone', 'neck', 'cls_head', 'rpn_head', 'roi_head'):
-        if part in cfg.model:
+        if part == 'backbone' and 'reduction' in cfg.model:
+            _reduction_model(cfg.model, context)
+        elif part in cfg.model:
             _apply(MODEL_RULES, cfg.model[part], context, f'model.{part}')
     for split in ('train', 'val', 'test'):
         loader = cfg[f'{split}_dataloader']
@@ -80,8 +85,7 @@ def _apply(rules: dict[str, Callable], node: Any, context: Context, key: str) ->
 
 def _shrink_pipeline(pipeline: list, context: Context) -> None:
     for step in pipeline:
-        PIPELINE_RULES.get(step['type'], lambda step: None)(step)
-        SIZE_RULES.get(step['type'], lambda step, crop: None)(step, context.crop)
+        PIPELINE_RULES.get(step['type'], lambda *_: None)(step, context)
 
 
 def _shrink_schedule(cfg: Config) -> None:
@@ -137,6 +141,25 @@ def _resnext3d(node: Any, context: Context) -> None:
     node.update(depth=50, base_channels=4, cardinality=2)
     node.pop('init_cfg', None)
     context.channels = 128
+
+
+def _reduction_model(model: Any, context: Context) -> None:
+    """Narrow the whole network, since the stages to tap may be anywhere in it."""
+    _apply(NARROW_RULES, model.backbone, context, 'model.backbone')
+    model.backbone.pop('init_cfg', None)
+    with torch.device('meta'):  # shapes only
+        net = MODELS.build(model.backbone).eval()
+        net.out = net.stage_names
+        context.crop = max(CROP, net.smallest_input(net.stage_names))
+        maps = net(torch.empty(1, net.in_channels, context.crop, context.crop))
+    shapes = {name: x.shape[1:] for name, x in zip(net.out, maps, strict=True)}
+    context.channels = shapes[net.out[-1]][0]
+    taps = [shapes[name] for name in model.reduction.taps]
+    module = model.reduction.module
+    if 'in_channels' in module:
+        module.in_channels = [channels for channels, *_ in taps]
+    if module.get('top_size'):
+        module.top_size = tuple(taps[-1][1:])
 
 
 def _stored_features(node: Any, context: Context) -> None:
@@ -212,6 +235,16 @@ MODEL_RULES: dict[str, Callable[[Any, Context], None]] = {
     'mmattn.ActionRoIHead': _action_roi_head,
     'RPNHead': _rpn_head,
     'TSNHead': _linear_head,
+    'mmattn.MultiLabelTSNHead': _linear_head,
+}
+
+NARROW_RULES: dict[str, Callable[[Any, Context], None]] = {
+    'mmattn.BNInception': lambda node, _: node.update(base_channels=2),
+    # With normalizations fixed, features of random weights grow through 40 blocks.
+    'mmattn.InceptionResNetV2': lambda node, _: node.update(
+        base_channels=2, partial_bn=False
+    ),
+    'mmattn.VGG': _vgg,
 }
 
 
@@ -269,38 +302,47 @@ DATASET_RULES: dict[str, Callable[[Any, Context], None]] = {
 }
 
 
-def _resize(step: Any, crop: int) -> None:
+def _resize(step: Any, context: Context) -> None:
     if step.get('keep_ratio', True):
-        step['scale'] = (-1, crop + 4)
-    else:  # whole frames, of which regions are pooled, stay larger than crops
-        step['scale'] = (2 * crop,) * 2 if min(step['scale']) > 224 else (crop,) * 2
+        step['scale'] = (-1, context.crop + 4)
+    else:
+        step['scale'] = (context.crop,) * 2
 
 
-def _sample_frames(step: Any) -> None:
+def _sample_frames(step: Any, _: Context) -> None:
     step['num_clips'] = min(step['num_clips'], 2)
     step['clip_len'] = min(step['clip_len'], CLIP)
 
 
-def _sample_windows(step: Any) -> None:
+def _sample_windows(step: Any, _: Context) -> None:
     if step.get('window_frames', 30) > 1:
         step['window_frames'] = WINDOW
     else:  # clips one after the other: equally many of every video, for the batch
         step.update(clip_len=CLIP, stride=max(NUM_FRAMES))
 
 
-SIZE_RULES: dict[str, Callable[[Any, int], None]] = {
-    'CenterCrop': lambda step, crop: step.update(crop_size=crop),
-    'MultiScaleCrop': lambda step, crop: step.update(input_size=crop),
-    'RandomCrop': lambda step, crop: step.update(size=crop),
-    'Resize': _resize,
-    'TenCrop': lambda step, crop: step.update(crop_size=crop),
-    'mmattn.FlowTenCrop': lambda step, crop: step.update(crop_size=crop),
-}
+def _sample_ava_frames(step: Any, _: Context) -> None:
+    step.update(clip_len=8, frame_interval=1)
 
-PIPELINE_RULES: dict[str, Callable[[Any], None]] = {
-    'SampleAVAFrames': lambda step: step.update(clip_len=8, frame_interval=1),
+
+def _sample_spaced_frames(step: Any, _: Context) -> None:
+    step.update(num_frames=WINDOW)
+
+
+def _crop_rule(key: str) -> Callable[[Any, Context], None]:
+    return lambda step, context: step.update({key: context.crop})
+
+
+PIPELINE_RULES: dict[str, Callable[[Any, Context], None]] = {
+    'CenterCrop': _crop_rule('crop_size'),
+    'MultiScaleCrop': _crop_rule('input_size'),
+    'RandomCrop': _crop_rule('size'),
+    'Resize': _resize,
+    'SampleAVAFrames': _sample_ava_frames,
     'SampleFrames': _sample_frames,
-    'mmattn.SampleAroundSecond': lambda step: step.update(clip_len=CLIP),
-    'mmattn.SampleSpacedFrames': lambda step: step.update(num_frames=WINDOW),
+    'TenCrop': _crop_rule('crop_size'),
+    'mmattn.FlowTenCrop': _crop_rule('crop_size'),
+    'mmattn.SampleAroundSecond': lambda step, _: step.update(clip_len=CLIP),
+    'mmattn.SampleSpacedFrames': _sample_spaced_frames,
     'mmattn.SampleWindows': _sample_windows,
 }

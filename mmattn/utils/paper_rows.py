@@ -26,10 +26,12 @@ class PaperRow:
         row: The row's name in the paper.
         dataset: Data set of the figure.
         metric: What the figure measures.
-        figure: The paper's figure, in percent.
+        figure: The paper's figure, in percent; None where it prints none that can be
+            read.
         ours: Our figure in percent, or None until somebody has run the row.
         configs: Config files to train and test, one per stream.
         options: ``key=value`` pairs for ``--cfg-options``.
+        stream_options: More of them for each config, where streams differ.
         weights: Weights of the streams where their scores are fused.
         prepare: Commands to run before, such as feature extraction.
     """
@@ -40,19 +42,20 @@ class PaperRow:
     row: str
     dataset: str
     metric: str
-    figure: float
+    figure: float | None
     ours: float | None
     configs: tuple[str, ...]
     options: tuple[str, ...] = ()
+    stream_options: tuple[tuple[str, ...], ...] = ()
     weights: tuple[float, ...] = ()
     prepare: tuple[str, ...] = ()
 
     @property
     def commands(self) -> list[str]:
         """Every command of the row in order, split 1."""
-        options = f' --cfg-options {" ".join(self.options)}' if self.options else ''
         commands = list(self.prepare)
-        for config in self.configs:
+        for config, pairs in self.runs:
+            options = f' --cfg-options {" ".join(pairs)}' if pairs else ''
             stem = Path(config).stem
             checkpoint = f'"$(cat work_dirs/{stem}/last_checkpoint)"'
             dump = f' --dump {stem}.pkl' if self.weights else ''
@@ -65,6 +68,25 @@ class PaperRow:
             weights = ' '.join(f'{weight:g}' for weight in self.weights)
             commands.append(f'mim run mmattn fuse_scores {dumps} --weights {weights}')
         return commands
+
+    @property
+    def reported(self) -> str:
+        """The paper's figure as text."""
+        return 'no figure' if self.figure is None else str(self.figure)
+
+    @property
+    def measured(self) -> str:
+        """Our figure as text."""
+        return 'not run' if self.ours is None else f'{self.ours:.1f}'
+
+    @property
+    def runs(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Every config of the row with all of its options."""
+        own = self.stream_options or [()] * len(self.configs)
+        return [
+            (config, (*self.options, *pairs))
+            for config, pairs in zip(self.configs, own, strict=True)
+        ]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the row as plain data, with its commands."""
@@ -99,10 +121,18 @@ def load_rows(root: Path | None = None) -> list[PaperRow]:
             values = {**shared, **entry}
             for name in ('configs', 'options', 'weights', 'prepare'):
                 values[name] = tuple(values.get(name, ()))
+            values['stream_options'] = tuple(
+                map(tuple, entry.get('stream_options', ()))
+            )
             try:
                 row = PaperRow(**values)
             except TypeError as error:
                 raise ValueError(f'{path}: row {entry.get("row")!r}: {error}') from None
+            if row.stream_options and len(row.stream_options) != len(row.configs):
+                raise ValueError(
+                    f'{path}: row {row.row!r}: expected stream_options for each of '
+                    f'{len(row.configs)} configs, got {len(row.stream_options)}'
+                )
             for config in row.configs:
                 if not (path.parent / config).is_file():
                     raise ValueError(
@@ -116,9 +146,9 @@ def load_rows(root: Path | None = None) -> list[PaperRow]:
 def distinct_runs(rows: list[PaperRow]) -> list[tuple[Path, tuple[str, ...]]]:
     """Return every config and option set that rows name, each once, in order."""
     runs = {
-        (config_path(row, config), row.options): None
+        (config_path(row, config), options): None
         for row in rows
-        for config in row.configs
+        for config, options in row.runs
     }
     return list(runs)
 
@@ -174,14 +204,15 @@ def markdown_table(rows: list[PaperRow], key: str | None = None) -> str:
         folder = '' if key in (None, row.key) else f'../{row.key}/'
         configs = '<br>'.join(f'[{c}]({folder}{c})' for c in row.configs)
         table = row.table.removeprefix(f'{key} ')
-        options = ' '.join(f'`{option}`' for option in row.options)
+        options = [f'`{option}`' for option in row.options]
         if row.weights:
             weights = ' '.join(f'{weight:g}' for weight in row.weights)
-            options = f'`fuse_scores --weights {weights}` {options}'.strip()
-        ours = 'not run' if row.ours is None else f'{row.ours:.1f}'
+            options.insert(0, f'`fuse_scores --weights {weights}`')
+        for own in row.stream_options:
+            options.append('<br>' + ' '.join(f'`{option}`' for option in own))
         lines.append(
-            f'| {table} | {row.row} | {row.dataset} | {row.figure} | {ours} | '
-            f'{configs} | {options} |'
+            f'| {table} | {row.row} | {row.dataset} | {row.reported} | '
+            f'{row.measured} | {configs} | {" ".join(options)} |'
         )
     return '\n'.join(lines)
 

@@ -49,6 +49,7 @@ def test_json_is_a_list_of_rows(monkeypatch, capsys):
     assert [row['row'] for row in rows] == [row.row for row in load_rows()]
     keys = {'key', 'paper', 'table', 'row', 'dataset', 'metric', 'figure', 'ours'}
     keys |= {'configs', 'options', 'weights', 'prepare', 'commands'}
+    keys.add('stream_options')
     for row in rows:
         assert row.keys() == keys
         assert row['commands'][: len(row['prepare'])] == row['prepare']

@@ -58,6 +58,29 @@ def test_convlstm_has_the_reports_figure():
     assert (row.figure, row.metric) == (82.0, 'frame-level accuracy')
 
 
+def test_pyramid_has_the_papers_figures():
+    """Tables 1 and 2; the averages of (e) and the gains that the text states."""
+    rows = [row for row in ROWS if row.key == 'pyramid']
+    found = {
+        (row.table, row.row, row.dataset): row.figure
+        for row in rows
+        if row.figure is not None
+    }
+    assert len({(row.table, row.row, row.dataset) for row in rows}) == len(rows)
+    tables = {row.table for row in rows}
+    assert {f'1 ({part})' for part in 'abcde'} < tables
+    assert {'2 (a)', '2 (b)'} < tables
+    for network, gains in (
+        ('VGGNet-16', (3.4, 1.6, 2.1)),
+        ('BN-Inception', (2.2, 0.7, 2.6)),
+        ('Inception-ResNet-V2', (3.0, 3.4, 2.5)),
+    ):
+        for stream, gain in zip(('RGB', 'flow', 'late fusion'), gains, strict=True):
+            name = f'{network}, {stream}'
+            ours = found['1 (e)', f'{name}, 3 scales', 'UCF101']
+            assert ours - found['1 (e)', name, 'UCF101'] == pytest.approx(gain)
+
+
 @pytest.mark.parametrize('row', ROWS, ids=IDS)
 def test_commands_are_well_formed(row):
     """Our tools and configs only, and no checkpoint before the run that writes it."""
@@ -121,10 +144,27 @@ def test_commands_of_a_fused_row():
     assert row.as_dict()['commands'] == row.commands
 
 
+def test_streams_have_options_of_their_own():
+    row = make_row(
+        configs=('a.py', 'b.py'),
+        options=('x=1',),
+        stream_options=(('y.1=2',), ('y.0=2', 'z=3')),
+        weights=(1.0, 1.0),
+    )
+    assert row.runs == [('a.py', ('x=1', 'y.1=2')), ('b.py', ('x=1', 'y.0=2', 'z=3'))]
+    trainings = [line for line in row.commands if ' train ' in line]
+    assert trainings == [
+        'mim train mmattn a.py --cfg-options x=1 y.1=2',
+        'mim train mmattn b.py --cfg-options x=1 y.0=2 z=3',
+    ]
+    (cell,) = re.findall(r'`fuse_scores .*(?= \|$)', markdown_table([row]))
+    assert cell == '`fuse_scores --weights 1 1` `x=1` <br>`y.1=2` <br>`y.0=2` `z=3`'
+
+
 def test_runs_are_distinct_and_complete():
     runs = distinct_runs(ROWS)
     assert len(set(runs)) == len(runs)
-    wanted = {(config, row.options) for row in ROWS for config in row.configs}
+    wanted = {run for row in ROWS for run in row.runs}
     assert {(path.name, options) for path, options in runs} == wanted
 
 
@@ -163,6 +203,15 @@ def test_unknown_keys_are_refused(tmp_path, changes):
         load_rows(tmp_path)
 
 
+def test_stream_options_are_one_per_config(tmp_path):
+    write_rows(tmp_path, stream_options=[['x=1'], ['x=2']])
+    (tmp_path / 'a.py').touch()
+    with pytest.raises(
+        ValueError, match=r"row 'r': expected stream_options for each of 1 .* got 2"
+    ):
+        load_rows(tmp_path)
+
+
 def test_missing_config_is_refused(tmp_path):
     write_rows(tmp_path)
     with pytest.raises(
@@ -179,8 +228,10 @@ def test_missing_shared_key_is_refused(tmp_path):
 
 def test_table_lists_every_row():
     rows = [make_row(ours=51.26), make_row(row='s', figure=84.88, weights=(1.0, 2.0))]
+    rows.append(make_row(figure=None))
     lines = markdown_table(rows).splitlines()
-    assert len(lines) == 4
+    assert len(lines) == 5
+    assert '| d | no figure | not run |' in lines[4]
     assert '| 50.0 | 51.3 | [a.py](a.py) |' in lines[2]
     assert (
         '| 84.88 | not run | [a.py](a.py) | `fuse_scores --weights 1 2` |' in lines[3]

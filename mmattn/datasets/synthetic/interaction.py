@@ -54,7 +54,8 @@ def interaction_scene(
     groups = cast_groups(options.classes[label], rng)
     places, stature = _places(options, groups, rng)
     warm = rng.random(3) < 0.5  # looks of up to three persons
-    layers, figures, persons = make_backdrop(options, rng), [], []
+    layers, figures = make_backdrop(options, rng), []
+    persons: list[Person] = []
     for group, centers in zip(groups, places, strict=True):
         for k, (item, center) in enumerate(zip(group, centers, strict=True)):
             if item in OBJECTS:

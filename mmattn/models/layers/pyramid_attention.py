@@ -120,7 +120,7 @@ class PyramidAttention(nn.Module):
         if self.top_size is None:
             top = top.mean(dim=(2, 3))[:, None, :, None]  # C positions of one channel
         size = top.shape[-2:]
-        pooled = [downsample(x, size, pool=self.pool) for x in (*maps[:-1], top)]
+        pooled = self.pool_maps((*maps[:-1], top))
         scores = tuple(
             join_frames(conv(x), num_frames)  # Eq. (2): (B, d, n)
             for conv, x in zip(self.scores, pooled, strict=True)
@@ -136,6 +136,11 @@ class PyramidAttention(nn.Module):
         if self.top_size is None:
             aggregated = aggregated.transpose(1, 2)  # (B, C, 1, 1)
         return PyramidOutput(aggregated, A, X, scores)
+
+    def pool_maps(self, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Max-pool all maps to the size of the last, Eq. (1)."""
+        size = maps[-1].shape[-2:]
+        return tuple(downsample(x, size, pool=self.pool) for x in maps)
 
     def _emit(self, A: Tensor, num_frames: int) -> None:
         keys, axes = self.top_size or (-1,), ('y', 'x') if self.top_size else ('key',)

@@ -30,13 +30,28 @@ class FrameReduction(BaseModule):
         torch.Size([2, 5, 4, 4])
     """
 
+    def compact(self, taps: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Return what is kept of some frames' maps until all frames have passed.
+
+        The trunk may see the frames chunk after chunk. By default the maps stay as they
+        are; a subclass that needs less of them saves the memory of the rest.
+
+        Args:
+            taps: Maps of the tapped stages in forward order.
+
+        Shape:
+            - taps, output: (rows, C_j, H_j, W_j); H_j and W_j may shrink.
+        """
+        return taps
+
     @abstractmethod
     def forward(self, taps: tuple[Tensor, ...], num_frames: int) -> Reduced:
         """Reduce K frames of each of V views (a crop of a video) to one map.
 
         Args:
-            taps: Maps of the tapped stages in forward order; the reduced map takes the
-                place of the last. The K frames of a view are successive rows.
+            taps: Maps of the tapped stages in forward order, from :meth:`compact`; the
+                reduced map takes the place of the last. The K frames of a view are
+                successive rows.
             num_frames: Frames K of a view.
 
         Returns:

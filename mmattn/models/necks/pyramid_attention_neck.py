@@ -73,6 +73,10 @@ class PyramidAttentionNeck(FrameReduction):
         if len(set(names)) < len(names):
             raise ValueError(f'losses: expected each once, got {names}')
 
+    def compact(self, taps: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Pool the maps to the size of the last, Eq. (1)."""
+        return self.attention.pool_maps(taps)
+
     def forward(self, taps: tuple[Tensor, ...], num_frames: int) -> Reduced:
         """Reduce K frames of each of V views to one map."""
         output = self.attention(taps, num_frames=num_frames)

@@ -227,7 +227,7 @@ class ReductionRecognizer(BaseRecognizer):
         parts = []
         for chunk in frames.split(size):
             with rows.frames(first, first + len(chunk)):
-                parts.append(self._tapped(chunk))
+                parts.append(self.reduction.compact(tuple(self._tapped(chunk))))
             first += len(chunk)
         return tuple(torch.cat(maps) for maps in zip(*parts, strict=True))
 

@@ -35,6 +35,11 @@ def test_one_frame_is_returned_as_it_is():
     assert torch.equal(FrameMean()((top,), 1)[0], top)
 
 
+def test_maps_wait_as_they_are():
+    taps = torch.randn(V, 2, 13, 17), torch.randn(V, C, H, W)
+    assert FrameMean().compact(taps) is taps
+
+
 def test_the_protocol_has_to_be_implemented():
     with pytest.raises(TypeError, match=r'abstract method.* forward'):
         FrameReduction()

@@ -72,6 +72,14 @@ def test_follows_the_equations():
     assert losses['loss_attn'].item() == pytest.approx(1e-4 * sum(attn) / B)
 
 
+def test_maps_that_wait_are_small_and_give_the_same():
+    neck = PyramidAttentionNeck((3, 5), (2, 2)).double()
+    taps = [torch.randn(B * K, C, s, s).double() for C, s in ((3, 7), (5, 2))]
+    kept = neck.compact(taps)
+    assert [x.shape for x in kept] == [(B * K, 3, 2, 2), (B * K, 5, 2, 2)]
+    torch.testing.assert_close(neck(kept, K), neck(taps, K))
+
+
 def test_losses_do_not_see_the_order_of_frames():
     neck = PyramidAttentionNeck((3, 5), (2, 2)).double()
     taps = [torch.randn(K, C, s, s).double() for C, s in ((3, 7), (5, 2))]

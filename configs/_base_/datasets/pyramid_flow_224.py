@@ -1,0 +1,70 @@
+# A random stack of 5 flow fields (10 channels) from each third of a video, at 224 x 224;
+# tested on 25 stacks and 10 crops. The recognizer reads from num_clips how many stacks a
+# view has.
+meta_keys = ('video_id', 'num_clips', 'frame_inds', 'clip_len')
+train_pipeline = [
+    dict(type='SampleFrames', clip_len=5, frame_interval=1, num_clips=3),
+    dict(type='RawFrameDecode'),
+    dict(type='Resize', scale=(-1, 256)),
+    dict(
+        type='MultiScaleCrop',
+        input_size=224,
+        scales=(1, 0.875, 0.75),
+        max_wh_scale_gap=1),
+    dict(type='Resize', scale=(224, 224), keep_ratio=False),
+    dict(type='mmattn.FlowFlip', flip_ratio=0.5),
+    dict(type='FormatShape', input_format='NCHW'),
+    dict(type='PackActionInputs', meta_keys=meta_keys),
+]
+val_pipeline = [
+    dict(
+        type='SampleFrames',
+        clip_len=5,
+        frame_interval=1,
+        num_clips=3,
+        test_mode=True),
+    dict(type='RawFrameDecode'),
+    dict(type='Resize', scale=(-1, 256)),
+    dict(type='CenterCrop', crop_size=224),
+    dict(type='FormatShape', input_format='NCHW'),
+    dict(type='PackActionInputs', meta_keys=meta_keys),
+]
+test_pipeline = [
+    dict(
+        type='SampleFrames',
+        clip_len=5,
+        frame_interval=1,
+        num_clips=25,
+        test_mode=True),
+    dict(type='RawFrameDecode'),
+    dict(type='Resize', scale=(-1, 256)),
+    dict(type='mmattn.FlowTenCrop', crop_size=224),
+    dict(type='FormatShape', input_format='NCHW'),
+    dict(type='PackActionInputs', meta_keys=meta_keys),
+]
+flow_list = dict(
+    type='mmattn.ActionFrameDataset',
+    filename_tmpl='flow_{}_{:05d}.jpg',
+    modality='Flow')
+
+train_dataloader = dict(
+    batch_size=8,
+    num_workers=8,
+    persistent_workers=True,
+    sampler=dict(type='mmattn.SeededSampler', shuffle=True, infinite=True),
+    dataset=dict(pipeline=train_pipeline, **flow_list))
+val_dataloader = dict(
+    batch_size=8,
+    num_workers=8,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(pipeline=val_pipeline, test_mode=True, **flow_list))
+test_dataloader = dict(
+    batch_size=1,
+    num_workers=8,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(pipeline=test_pipeline, test_mode=True, **flow_list))
+
+val_evaluator = dict(type='AccMetric')
+test_evaluator = val_evaluator

@@ -1,0 +1,25 @@
+# Optical flow of HMDB51, VGG-16, 3 scales, of "Interaction-aware Spatio-temporal Pyramid
+# Attention Networks for Action Classification" (ECCV 2018); the paper has no such row.
+_base_ = [
+    '../../_base_/models/pyramid_vgg16.py',
+    '../../_base_/datasets/pyramid_flow_224.py',
+    '../../_base_/schedules/pyramid_30kiter.py',
+]
+
+model = dict(
+    backbone=dict(in_channels=10, dropout=0.7),
+    # Flow is centered at 128; the ImageNet weights expect a unit of about 57.6.
+    data_preprocessor=dict(mean=[128] * 10, std=[57.6] * 10),
+    cls_head=dict(num_classes=51, dropout_ratio=0.7))
+
+train_list = dict(
+    ann_file='data/hmdb51/hmdb51_train_split_{{$MMATTN_SPLIT:1}}_flow.txt',
+    data_prefix=dict(img='data/hmdb51/rawframes'),
+    num_classes=51)
+test_list = dict(
+    ann_file='data/hmdb51/hmdb51_val_split_{{$MMATTN_SPLIT:1}}_flow.txt',
+    data_prefix=dict(img='data/hmdb51/rawframes'),
+    num_classes=51)
+train_dataloader = dict(dataset=train_list)
+val_dataloader = dict(dataset=test_list)
+test_dataloader = dict(dataset=test_list)
