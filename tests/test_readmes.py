@@ -19,7 +19,7 @@ from mmengine.registry import Registry
 
 import mmattn.registry
 from mmattn import compat
-from mmattn.testing import make_tiny_data, shrink, train_and_test
+from mmattn.testing import make_tiny_data, train_and_test
 from mmattn.utils.paper_rows import load_rows, with_table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -343,20 +343,9 @@ def run_blocks(page: Path) -> dict:
     return names
 
 
-def config_checkpoint_and_videos(folder: Path) -> None:
-    """What docs/attention_pictures.md takes as given."""
-    name = 'temporal_lstm_tiny-vgg16bn_1xb8-30x1-50e_keyframes-rgb.py'
-    cfg = Config.fromfile(CONFIGS / 'recognition/temporal_lstm' / name)
-    cfg = shrink(cfg, make_tiny_data(folder))
-    cfg.dump(folder / 'config.py')
-    torch.save(MODELS.build(cfg.model).state_dict(), folder / 'checkpoint.pth')
-
-
 @pages
 def test_python_code_runs(page, tmp_path, monkeypatch):
     (tmp_path / 'configs').symlink_to(CONFIGS)
-    if page.name == 'attention_pictures.md':
-        config_checkpoint_and_videos(tmp_path)
     monkeypatch.chdir(tmp_path)
     run_blocks(page)
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from mmattn.apis.attention import attend
 from mmattn.apis.network_inputs import NetworkInput
+from mmattn.apis.timelines import class_name
 from mmattn.utils.attention_layers import (
     AttentionLayer,
     Picks,
@@ -19,6 +20,7 @@ from mmattn.visualization.heat_overlay import (
     WHOLE,
     Box,
     OverlayStyle,
+    draw_boxes,
     draw_overlay,
     place_heat,
     scale_heat,
@@ -35,7 +37,8 @@ class Attended(NamedTuple):
             bottom in fractions.
         records: All records, with frame numbers where these are known.
         layers: What of the records can be drawn.
-        scores: Scores of the classes, (K,).
+        scores: Scores of the classes, of the video (1, K) or of each region (R, K).
+        regions: Regions that a detector has looked at, in fractions of the pictures.
     """
 
     pictures: dict[int, np.ndarray]
@@ -43,15 +46,32 @@ class Attended(NamedTuple):
     records: AttentionRecords
     layers: list[AttentionLayer]
     scores: np.ndarray
+    regions: Sequence[Box] = ()
 
-    def top(self, count: int) -> list[tuple[int, float]]:
-        """Return the classes of the highest scores, best first.
+    def top(
+        self, count: int, classes: Sequence[str] | None = None
+    ) -> list[tuple[str, float]]:
+        """Return the classes of the highest scores, best first, of each region.
 
         Args:
             count: How many.
+            classes: Names of the classes.
         """
-        order = np.argsort(-self.scores, kind='stable')[:count]
-        return [(int(k), float(self.scores[k])) for k in order]
+        found = []
+        for region, scores in enumerate(self.scores):
+            who = f'person {region}: ' if self.regions else ''
+            order = np.argsort(-scores, kind='stable')[:count].tolist()
+            found += [(who + class_name(k, classes), float(scores[k])) for k in order]
+        return found
+
+    def outcome(self, classes: Sequence[str] | None = None) -> str:
+        """Return the best class, of each region, with its score.
+
+        Args:
+            classes: Names of the classes.
+        """
+        best = self.top(1, classes)
+        return ' · '.join(f'{name} ({score:.2f})' for name, score in best)
 
 
 def look(
@@ -84,22 +104,24 @@ def look(
         if any(record in records.by_name(pattern) for pattern in patterns)
     )
     wanted = located(wanted, seen.numbers)
-    last_steps = getattr(model.cls_head, 'test_steps', None)
+    head = getattr(model, 'cls_head', None)
+    last_steps = getattr(head, 'test_steps', None)
     layers = [
         layer
         for record in wanted
         for layer in attention_layers(record, picks=picks, last_steps=last_steps)
     ]
-    scores = sample.pred_score.detach().float().cpu().numpy()
-    return Attended(seen.pictures(), WHOLE, wanted, layers, scores)
+    regions = seen.regions()
+    scores = sample.pred_instances.scores if regions else sample.pred_score[None]
+    scores = scores.detach().float().cpu().numpy()
+    return Attended(seen.pictures(), WHOLE, wanted, layers, scores, regions)
 
 
 def overlay_rows(attended: Attended, style: OverlayStyle) -> list[Row]:
     """Draw the input and each layer over it, one row of pictures each.
 
     Frames that a map skips show its nearest frame. Weights of frames are a bar at the
-    lower edge. Of a region, whose places are not those of the frame, only the weights
-    are drawn.
+    lower edge. A map of a region is drawn inside of its box.
 
     Args:
         attended: What to draw.
@@ -107,18 +129,23 @@ def overlay_rows(attended: Attended, style: OverlayStyle) -> list[Row]:
     """
     images = np.stack(list(attended.pictures.values()))
     numbers = np.array(list(attended.pictures))
-    rows = [('input', images)]
+    rows = [('input', draw_boxes(images, attended.regions))]
     for layer in attended.layers:
         if layer.heat is None and layer.weights is None:
             continue
         nearest = np.abs(numbers[:, None] - layer.numbers).argmin(axis=1)
         drawn = images
-        if layer.heat is not None and layer.roi is None:
+        box = attended.box if layer.roi is None else attended.regions[layer.roi]
+        if layer.heat is not None:
             heat = scale_heat(layer.heat, style.scale)[nearest]
             placed = place_heat(
-                heat, images.shape[1:3], in_cells=layer.in_cells, box=attended.box
+                heat, images.shape[1:3], in_cells=layer.in_cells, box=box
             )
             drawn = draw_overlay(images, placed, style)
+        if layer.roi is not None:
+            if layer.heat is not None:
+                drawn = np.where(np.isnan(placed)[..., None], images, drawn)
+            drawn = draw_boxes(drawn, [box])
         if layer.weights is not None:
             drawn = weight_strips(drawn, layer.weights[nearest])
         rows.append((layer.name, drawn))

@@ -13,7 +13,6 @@ from torch.nn import functional as F
 from mmattn.apis.network_inputs import (
     NetworkInput,
     as_pictures,
-    center_pipeline,
     find_rgb,
     read_video,
     rgb_frames,
@@ -103,15 +102,11 @@ def draw_grad_cams(
     if rgb is not None:
         for video in videos:
             find_rgb(Path(video), rgb)
-    pipelines = [center_pipeline(model.cfg.test_pipeline) for model in models.values()]
     pictures: list[Path] = []
     broken: list[str] = []
     for video in progress_bar(videos, description='videos', shown=progress):
         try:
-            seen = [
-                read_video(pipeline, model, Path(video))
-                for pipeline, model in zip(pipelines, models.values(), strict=True)
-            ]
+            seen = [read_video(model, Path(video)) for model in models.values()]
             frames = [_frames_of_flow(own, Path(video), rgb) for own in seen]
         except BrokenVideoError as error:
             broken.append(f'{video}: {error}')

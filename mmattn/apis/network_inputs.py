@@ -19,6 +19,7 @@ from mmattn.datasets.video import FRAME_TEMPLATES
 Box = tuple[float, float, float, float]
 CENTER = {'TenCrop': 'CenterCrop', 'ThreeCrop': 'CenterCrop'}
 CENTER['mmattn.FlowTenCrop'] = 'CenterCrop'
+STORED = 'RawFrameDecode'
 VIDEO_SUFFIXES = ('.avi', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.webm')
 
 
@@ -31,11 +32,27 @@ class NetworkInput(NamedTuple):
             T = 1 where rows are single frames or stacks of flow.
         crop: Left, top, right and bottom of the crop in fractions of the whole frame;
             None if it is unknown or mirrored.
+        collapsed: Whether ``inputs`` are one clip without an axis for clips.
     """
 
     item: dict[str, Any]
     numbers: np.ndarray
     crop: Box | None
+    collapsed: bool = False
+
+    @property
+    def inputs(self) -> Tensor:
+        """Frames (M, C, H, W) or clips (M, C, T, H, W)."""
+        inputs = self.item['inputs']
+        return inputs[None] if self.collapsed else inputs
+
+    def regions(self) -> list[Box]:
+        """Return the regions that a detector looks at, in fractions of the input."""
+        if 'proposals' not in self.item['data_samples']:
+            return []
+        height, width = self.inputs.shape[-2:]
+        boxes = self.item['data_samples'].proposals.bboxes.double().numpy()
+        return [tuple(box) for box in (boxes / ([width, height] * 2)).tolist()]
 
     def pictures(self) -> dict[int, np.ndarray]:
         """Return each frame once, by its number, as the network sees it.
@@ -43,7 +60,7 @@ class NetworkInput(NamedTuple):
         Raises:
             ValueError: If the input is no RGB video nor flow in uint8.
         """
-        inputs = self.item['inputs']
+        inputs = self.inputs
         if inputs.ndim == 5:  # (R, C, T, H, W)
             inputs = inputs.transpose(1, 2).flatten(0, 1)
         images = as_pictures(inputs)
@@ -52,46 +69,62 @@ class NetworkInput(NamedTuple):
         return {number: images[first[number]] for number in sorted(first)}
 
 
-def center_pipeline(steps: Sequence[dict[str, Any]]) -> Compose:
+def center_pipeline(
+    steps: Sequence[dict[str, Any]], *, video_file: bool = False
+) -> Compose:
     """Build a test pipeline that takes the center crop in place of several crops.
 
     Args:
         steps: Configs of the steps.
+        video_file: Whether to read frames from a video file where the pipeline reads
+            stored ones.
     """
     steps = [dict(step) for step in steps]
     for step in steps:
         step['type'] = CENTER.get(step['type'], step['type'])
+        if video_file and step['type'] == STORED:
+            step['type'] = 'DecordDecode'
+            steps = [dict(type='DecordInit', num_threads=1), *steps]
     return Compose(steps)
 
 
-def find_videos(
-    paths: Sequence[str | Path], *, frame_folders: bool = False
-) -> list[Path]:
+def find_videos(paths: Sequence[str | Path], models: Sequence[Any] = ()) -> list[Path]:
     """Return video files, with those in folders, sorted, in place of the folders.
+
+    A folder without video files is a video itself, stored as frames or flow, where all
+    models read those.
 
     Args:
         paths: Files and folders.
-        frame_folders: Whether folders are videos themselves, stored as frames or flow.
+        models: Models that are to read them.
 
     Raises:
-        ValueError: If a path does not exist, or a folder holds no video.
+        ValueError: If a path does not exist, a folder holds no video, or a model cannot
+            read such a video.
     """
+    frame_folders = bool(models) and all(map(reads_frame_folders, models))
     found: list[Path] = []
     for path in map(Path, paths):
         if not path.exists():
             raise ValueError(f'videos: expected a file or folder, got {path}')
-        if path.is_file() or frame_folders:
+        if path.is_file():
             found.append(path)
             continue
         inside = sorted(p for p in path.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES)
-        if not inside:
+        if not inside and not frame_folders:
             raise ValueError(
                 f'videos: expected files ending in {", ".join(VIDEO_SUFFIXES)} in the '
                 f'folder {path}, got none'
             )
-        found += inside
+        found += inside or [path]
     if not found:
         raise ValueError('videos: expected at least one, got none')
+    if any(_modality(model) == 'Flow' for model in models):
+        files = [str(path) for path in found if path.is_file()]
+        if files:
+            raise ValueError(
+                f'videos: expected folders of flow for a model on flow, got {files}'
+            )
     return found
 
 
@@ -101,23 +134,26 @@ def reads_frame_folders(model: Any) -> bool:
     Args:
         model: Model of :func:`mmattn.apis.attention.load_model`.
     """
-    return any(step['type'] == 'RawFrameDecode' for step in model.cfg.test_pipeline)
+    return any(step['type'] == STORED for step in model.cfg.test_pipeline)
 
 
-def read_video(pipeline: Compose, model: Any, video: Path) -> NetworkInput:
+def read_video(
+    model: Any, video: Path, *, more: dict[str, Any] | None = None
+) -> NetworkInput:
     """Read a video file, or a folder of frames or flow, as a network sees it.
 
     Args:
-        pipeline: Pipeline of :func:`center_pipeline`.
-        model: Model whose config says how folders are laid out.
+        model: Model whose config says how videos are read and folders laid out.
         video: File or folder.
+        more: More that its pipeline needs to know.
 
     Raises:
         BrokenVideoError: If the video cannot be read.
         ValueError: If frame numbers do not fit the input.
     """
     info = _folder_info(model, video) if video.is_dir() else video_info(video)
-    return read_input(pipeline, info)
+    pipeline = center_pipeline(model.cfg.test_pipeline, video_file=video.is_file())
+    return read_input(pipeline, {**info, **(more or {})})
 
 
 def read_input(pipeline: Compose, info: dict[str, Any]) -> NetworkInput:
@@ -135,6 +171,9 @@ def read_input(pipeline: Compose, info: dict[str, Any]) -> NetworkInput:
     results = run_steps(steps, info)
     item = pack(results)
     inputs, clip_len = item['inputs'], results.get('clip_len')
+    collapsed = any(getattr(step, 'collapse', False) for step in steps)
+    if collapsed:
+        inputs = inputs[None]
     if clip_len is None or inputs.ndim not in (4, 5):
         raise ValueError(
             'test_pipeline: expected sampled frames (M, C, H, W) or clips '
@@ -159,7 +198,7 @@ def read_input(pipeline: Compose, info: dict[str, Any]) -> NetworkInput:
             clip_len=clip_len,
         )
     )
-    return NetworkInput(item, numbers, _crop(steps, results))
+    return NetworkInput(item, numbers, _crop(steps, results), collapsed)
 
 
 def as_pictures(images: Tensor) -> np.ndarray:
@@ -285,8 +324,7 @@ def _crop(steps: Sequence[Any], results: dict[str, Any]) -> Box | None:
 
 
 def _folder_info(model: Any, folder: Path) -> dict[str, Any]:
-    dataset = model.cfg.test_dataloader.dataset
-    modality = dataset.get('modality', 'RGB')
+    dataset, modality = model.cfg.test_dataloader.dataset, _modality(model)
     template = dataset.get('filename_tmpl') or FRAME_TEMPLATES[modality]
     fields = ('x',) if modality == 'Flow' else ()
     count = 0
@@ -304,3 +342,9 @@ def _folder_info(model: Any, folder: Path) -> dict[str, Any]:
         start_index=1,
         modality=modality,
     )
+
+
+def _modality(model: Any) -> str:
+    """A model without a data set in its config has no modality but RGB."""
+    loader = model.cfg.get('test_dataloader') or {}
+    return loader.get('dataset', {}).get('modality', 'RGB')

@@ -5,6 +5,7 @@ from mmattn.evaluation.functional import (
     FrameAPs,
     Scores,
     accuracies,
+    box_in_crop,
     charades_map,
     dump_submission,
     frame_aps,
@@ -15,10 +16,17 @@ from mmattn.evaluation.functional import (
     mass_in_boxes,
     mass_on_frames,
     pointing_game,
+    pointing_uniform,
 )
-from mmattn.evaluation.metrics import CharadesMetric, FrameAccuracy, FrameMAP
+from mmattn.evaluation.metrics import (
+    AttentionQuality,
+    CharadesMetric,
+    FrameAccuracy,
+    FrameMAP,
+)
 
 __all__ = [
+    'AttentionQuality',
     'CharadesMap',
     'CharadesMetric',
     'FrameAPs',
@@ -26,6 +34,7 @@ __all__ = [
     'FrameMAP',
     'Scores',
     'accuracies',
+    'box_in_crop',
     'charades_map',
     'dump_submission',
     'frame_aps',
@@ -36,4 +45,5 @@ __all__ = [
     'mass_in_boxes',
     'mass_on_frames',
     'pointing_game',
+    'pointing_uniform',
 ]

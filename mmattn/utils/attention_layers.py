@@ -154,6 +154,8 @@ def attention_layers(
     if not _can_be_drawn(axes, places):
         return []
     kept = [axis for axis in ('row', 'frame', *places) if axis in axes]
+    if 'channel' in axes and not places:  # each query's weights of all channels
+        maps = maps.sum(axis=axes.index('channel'), keepdims=True)
     rest = tuple(k for k, axis in enumerate(axes) if axis not in kept)
     maps = maps.mean(axis=rest)
     axes = [axis for axis in axes if axis in kept]
@@ -201,7 +203,8 @@ def _frames_of_rows(record: AttentionRecord, rows: Tensor) -> Tensor | None:
         if frames.shape[1] != size:
             return None
     else:
-        frames = rows.reshape(-1, 1) if count % (R * T) == 0 else rows
+        single = record.roi is None and count % (R * T) == 0
+        frames = rows.reshape(-1, 1) if single else rows
     if count % len(frames):
         return None
     return frames.repeat(count // len(frames), 1)  # crop after crop
@@ -234,9 +237,10 @@ def _pick(
 
 
 def _can_be_drawn(axes: list[str], places: tuple[str, ...]) -> bool:
-    # Averages over channels or keys say where, but not how much: softmax over them.
+    # Of weights of channels, frames are told apart by those of attention from one
+    # channel to all, but not by gates nor by weights that sum to 1 in each frame.
     return 'key' not in axes and (
-        bool(places) or ('frame' in axes and 'channel' not in axes)
+        bool(places) or ('frame' in axes and ('channel' not in axes or 'query' in axes))
     )
 
 

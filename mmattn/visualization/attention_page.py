@@ -118,6 +118,7 @@ def model_entry(
     *,
     fps: float | None = None,
     box: Box = WHOLE,
+    regions: Sequence[Box] = (),
     max_frames: int = 120,
 ) -> dict[str, Any]:
     """Return what a page holds of one model on one video.
@@ -129,6 +130,7 @@ def model_entry(
         top: Names and scores of the best classes.
         fps: Frames per second of the video; None shows no times.
         box: Part of the pictures that the network has seen.
+        regions: Boxes of the regions that layers belong to, by their index.
         max_frames: Most pictures kept, evenly taken.
     """
     numbers = np.array(sorted(pictures))
@@ -145,17 +147,21 @@ def model_entry(
         numbers=numbers.tolist(),
         images=[_jpeg(pictures[number]) for number in numbers.tolist()],
         top=[dict(name=label, score=round(score, 6)) for label, score in top],
-        layers=[_layer_entry(layer, numbers) for layer in layers],
+        layers=[_layer_entry(layer, numbers, regions) for layer in layers],
     )
 
 
-def _layer_entry(layer: AttentionLayer, numbers: np.ndarray) -> dict[str, Any]:
+def _layer_entry(
+    layer: AttentionLayer, numbers: np.ndarray, regions: Sequence[Box]
+) -> dict[str, Any]:
     at = np.abs(numbers[:, None] - layer.numbers).argmin(axis=1)
     entry: dict[str, Any] = dict(name=layer.name, cells=layer.in_cells)
     if layer.weights is not None:
         entry['numbers'] = layer.numbers.tolist()
         entry['weights'] = [float(f'{weight:.5g}') for weight in layer.weights]
-    if layer.heat is not None and layer.roi is None:
+    if layer.roi is not None:
+        entry['box'] = [float(edge) for edge in regions[layer.roi]]
+    if layer.heat is not None:
         low, high = float(layer.heat.min()), float(layer.heat.max())
         span = high - low if high > low else 1.0
         levels = ((layer.heat[at] - low) / span * 255).round().astype(np.uint8)

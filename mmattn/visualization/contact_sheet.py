@@ -1,6 +1,6 @@
 """Rows of pictures with a line of text above each, as a picture or a film."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -13,6 +13,7 @@ from mmattn.visualization.text import Text, draw_texts, fit_text
 MARGIN, GAP, LINE_HEIGHT = 8, 4, 20
 SMALL, NORMAL = 8.0, 9.5
 FORMATS = ('png', 'gif', 'mp4')
+MOST_NUMBERS = 256  # in one picture, whose height is limited
 Row = tuple[str, np.ndarray]
 
 
@@ -36,18 +37,22 @@ def overlay_heat(
         >>> overlay_heat(gray, np.zeros((1, 2, 2)), alpha=0.0)[0, 0, 0].tolist()
         [100, 100, 100]
     """
-    colors = colormaps['jet'](heat)[..., :3] * 255
-    return (alpha * colors + (1 - alpha) * images).round().astype(np.uint8)
+    palette = (colormaps['jet'](np.arange(256))[:, :3] * 255).astype(np.float32)
+    drawn = np.empty_like(images)
+    for k, picture in enumerate(images):  # one by one: videos are long
+        colors = palette[np.minimum(heat[k] * 256, 255).astype(np.uint8)]
+        drawn[k] = (alpha * colors + (1 - alpha) * picture).round()
+    return drawn
 
 
 def draw_sheet(
-    rows: Sequence[Row], numbers: Sequence[int], *, title: str = ''
+    rows: Sequence[Row], numbers: Sequence[int | str], *, title: str = ''
 ) -> np.ndarray:
     """Draw rows of pictures under each other.
 
     Args:
         rows: Line of text and pictures (T, H, W, 3), RGB, uint8, of each row.
-        numbers: Frame number of each column.
+        numbers: Frame number of each column, or other words below it.
         title: First line of text.
 
     Returns:
@@ -88,10 +93,43 @@ def draw_sheet(
     return canvas
 
 
+def draw_film(
+    rows: Sequence[Row], numbers: Sequence[int | str], *, title: str = ''
+) -> Iterator[np.ndarray]:
+    """Draw the columns of a sheet one after the other.
+
+    Args:
+        rows: See :func:`draw_sheet`.
+        numbers: See :func:`draw_sheet`.
+        title: See :func:`draw_sheet`.
+
+    Yields:
+        A sheet of one column, as :func:`draw_sheet` draws it.
+
+    Example:
+        >>> row = np.zeros((2, 24, 32, 3), dtype=np.uint8)
+        >>> [sheet.shape for sheet in draw_film([('input', row)], [0, 5])]
+        [(80, 48, 3), (80, 48, 3)]
+    """
+    # The lines of text are the same in all columns, and slow to draw.
+    first = [(words, pictures[:1]) for words, pictures in rows]
+    sheet = draw_sheet(first, numbers[:1], title=title)
+    H, W = rows[0][1].shape[1:3]
+    top = MARGIN + LINE_HEIGHT * bool(title)
+    bottom = slice(-MARGIN - LINE_HEIGHT, -MARGIN)
+    for t, line in enumerate(_number_lines(numbers, W)):
+        sheet = sheet.copy()
+        for k, (_, pictures) in enumerate(rows):
+            y = top + k * (LINE_HEIGHT + H) + LINE_HEIGHT
+            sheet[y : y + H, MARGIN : MARGIN + W] = pictures[t]
+        sheet[bottom, MARGIN : MARGIN + W] = line
+        yield sheet
+
+
 def save_sheet(
     path: str | Path,
     rows: Sequence[Row],
-    numbers: Sequence[int],
+    numbers: Sequence[int | str],
     *,
     title: str = '',
     num_columns: int = 8,
@@ -125,14 +163,16 @@ def save_sheet(
         sheet = draw_sheet(rows, [numbers[t] for t in kept], title=title)
         Image.fromarray(sheet).save(path)
         return path
-    film = [
-        draw_sheet([(w, p[t : t + 1]) for w, p in rows], [number], title=title)
-        for t, number in enumerate(numbers)
-    ]
+    film = draw_film(rows, numbers, title=title)
     if path.suffix == '.gif':
-        first, *others = [Image.fromarray(frame) for frame in film]
-        duration = round(1000 / fps)
-        first.save(path, save_all=True, append_images=others, duration=duration, loop=0)
+        pictures = (Image.fromarray(sheet) for sheet in film)
+        next(pictures).save(
+            path,
+            save_all=True,
+            append_images=pictures,
+            duration=round(1000 / fps),
+            loop=0,
+        )
     else:
         save_film(path, film, fps)
     return path
@@ -141,6 +181,24 @@ def save_sheet(
 def _line(words: str, y: int, width: int, *, bold: bool = False) -> Text:
     words = fit_text(words, NORMAL, width - 2 * MARGIN, bold=bold)
     return Text(MARGIN, y, words, NORMAL, bold=bold)
+
+
+def _number_lines(numbers: Sequence[int | str], width: int) -> Iterator[np.ndarray]:
+    """The lowest line of each column, (LINE_HEIGHT, width, 3)."""
+    for start in range(0, len(numbers), MOST_NUMBERS):
+        part = numbers[start : start + MOST_NUMBERS]
+        texts = [
+            Text(
+                width // 2,
+                k * LINE_HEIGHT + LINE_HEIGHT // 2,
+                str(number),
+                SMALL,
+                align='center',
+            )
+            for k, number in enumerate(part)
+        ]
+        drawn = draw_texts(width, len(part) * LINE_HEIGHT, texts)
+        yield from drawn.reshape(len(part), LINE_HEIGHT, width, 3)
 
 
 def save_film(path: str | Path, frames: Iterable[np.ndarray], fps: float) -> None:

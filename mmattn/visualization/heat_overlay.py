@@ -1,5 +1,6 @@
 """Heat maps on pictures: scaled, placed, and drawn in one of several styles."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -11,7 +12,7 @@ from mmattn.visualization.contact_sheet import overlay_heat
 
 KINDS = ('heat', 'threshold', 'contour')
 SCALES = ('max', 'range', 'frame')
-CONTOUR = (255, 255, 0)
+CONTOUR, BOX = (255, 255, 0), (255, 255, 255)
 STRIP_BACK, STRIP_FRONT = (40, 40, 40), (255, 200, 0)
 WHOLE = (0.0, 0.0, 1.0, 1.0)
 Box = tuple[float, float, float, float]
@@ -102,6 +103,7 @@ def place_heat(
     left, top, right, bottom = box
     columns = [round(edge * size[1]) for edge in (left, right)]
     rows = [round(edge * size[0]) for edge in (top, bottom)]
+    columns[0], rows[0] = min(columns[0], size[1] - 1), min(rows[0], size[0] - 1)
     inner = (max(1, rows[1] - rows[0]), max(1, columns[1] - columns[0]))
     maps = torch.from_numpy(heat)[None]
     if in_cells:
@@ -142,8 +144,9 @@ def draw_overlay(
     else:
         drawn = overlay_heat(images, np.nan_to_num(heat), alpha=style.alpha)
         if style.kind == 'threshold':
-            drawn = np.where(hot[..., None], drawn, images)
-    return np.where(unseen[..., None], images // 2, drawn).astype(np.uint8)
+            drawn[~hot] = images[~hot]
+    drawn[unseen] = images[unseen] // 2
+    return drawn
 
 
 def weight_strips(images: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -170,6 +173,31 @@ def weight_strips(images: np.ndarray, weights: np.ndarray) -> np.ndarray:
     top = weights.max() if weights.max() > 0 else 1.0
     for picture, weight in zip(drawn, weights, strict=True):
         picture[-thickness:, : round(width * weight / top)] = STRIP_FRONT
+    return drawn
+
+
+def draw_boxes(images: np.ndarray, boxes: Sequence[Box]) -> np.ndarray:
+    """Draw the outlines of boxes on pictures.
+
+    Args:
+        images: RGB pictures, uint8.
+        boxes: Left, top, right and bottom in fractions of the pictures.
+
+    Shape:
+        - images, output: (T, H, W, 3)
+
+    Example:
+        >>> black = np.zeros((1, 5, 6, 3), dtype=np.uint8)
+        >>> int((draw_boxes(black, [(0, 0, 0.5, 1)]) > 0).any(-1).sum())
+        12
+    """
+    drawn = images.copy()
+    height, width = images.shape[1:3]
+    for left, top, right, bottom in boxes:
+        start = round(left * width), round(top * height)
+        end = round(right * width) - 1, round(bottom * height) - 1
+        for picture in drawn:
+            cv2.rectangle(picture, start, end, BOX, thickness=1)
     return drawn
 
 

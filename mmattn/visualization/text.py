@@ -1,5 +1,6 @@
 """Short lines of text on a picture, drawn with the font that Matplotlib brings."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -84,9 +85,12 @@ def fit_text(words: str, size: float, width: int, *, bold: bool = False) -> str:
     """
     if text_width(words, size, bold=bold) <= width:
         return words
-    while words and text_width(words + '…', size, bold=bold) > width:
-        words = words[:-1]
-    return words.rstrip() + '…'
+    count = bisect_right(
+        range(len(words)),
+        width,
+        key=lambda n: text_width(words[:n] + '…', size, bold=bold),
+    )
+    return words[: max(0, count - 1)].rstrip() + '…'
 
 
 def _font(size: float, bold: bool) -> FontProperties:

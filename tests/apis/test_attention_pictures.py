@@ -164,6 +164,8 @@ addEventListener('load', () => setTimeout(() => {
     wide: document.documentElement.scrollWidth > innerWidth,
     picture: document.querySelector('canvas.frame').toDataURL(),
     scores: document.querySelector('tbody').textContent,
+    models: [...document.querySelectorAll('.model')].map(
+      (select) => select.selectedOptions[0].text),
   });
 }, 1000));
 </script>"""
@@ -176,7 +178,8 @@ def test_browser_draws_what_the_sheet_shows(clips, tmp_path, kind):
         style=OverlayStyle(kind), num_columns=5, classes=['run', '<jump>', 'wave']
     )
     video = clips / 'v_BaseballPitch_g01_c01.avi'
-    draw_attention({'m': spatial_model()}, [video], tmp_path, options=options)
+    models = {'m': spatial_model(), 'n': spatial_model()}
+    draw_attention(models, [video], tmp_path, options=options)
     page = tmp_path / 'probed.html'
     text = (tmp_path / 'index.html').read_text()
     page.write_text(text.replace('<title>', PROBE + '<title>'))
@@ -187,17 +190,18 @@ def test_browser_draws_what_the_sheet_shows(clips, tmp_path, kind):
     (found,) = re.findall(r'data-report="([^"]*)"', dom)
     report = json.loads(html.unescape(found))
     summary = json.loads((tmp_path / 'summary.json').read_text())
-    (model,) = summary['videos'][0]['models']
+    model, _ = summary['videos'][0]['models']
     number = model['layers'][0]['frames'][2]
     assert report['problems'] == []
     assert not report['wide']
     assert report['where'].startswith(f'frame {number}, ')
     assert report['shown'] == 2
+    assert report['models'] == ['m', 'n']
     assert f'{model["top"][0]["score"]:.3f}' in report['scores']
     assert model['top'][0]['name'] in report['scores']
     png = base64.b64decode(report['picture'].split(',')[1])
     shown = np.asarray(Image.open(io.BytesIO(png)).convert('RGB')).astype(float)
-    sheet = np.asarray(Image.open(tmp_path / video.stem / 'sheet.png')).astype(float)
+    sheet = np.asarray(Image.open(tmp_path / video.stem / 'm-sheet.png')).astype(float)
     # As laid out by draw_sheet: margin 8, lines of 20, gaps of 4, the third column.
     top, left = 8 + 3 * 20 + SIZE, 8 + 2 * (SIZE + 4)
     drawn = sheet[top : top + SIZE, left : left + SIZE]

@@ -15,7 +15,7 @@ from PIL import Image
 
 from mmattn.apis.attention import load_model
 from mmattn.apis.grad_cams import draw_grad_cams
-from mmattn.apis.network_inputs import center_pipeline, read_video
+from mmattn.apis.network_inputs import read_video
 
 TOOL = Path(__file__).resolve().parents[2] / 'tools/visualization/grad_cam.py'
 FLOW = 'temporal_lstm-convnet_in1k-pre-vgg16_8xb32-5x1x1-30kiter_ucf101-split1-flow'
@@ -150,7 +150,7 @@ def test_flow_over_its_rgb(shrunk, tiny_data, tmp_path, kind):
         {'flow': model}, [folder], tmp_path / 'out', layers='conv3', rgb=rgb
     )
     sheet = np.asarray(Image.open(picture)).astype(int)
-    seen = read_video(center_pipeline(model.cfg.test_pipeline), model, folder)
+    seen = read_video(model, folder)
     for column, first in enumerate(seen.numbers[:, 0]):
         left = 8 + column * 36
         drawn = sheet[48 : 48 + 32, left : left + 32]

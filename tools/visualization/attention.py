@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mmattn.apis.attention import load_model
 from mmattn.apis.attention_pictures import DrawOptions, draw_attention
+from mmattn.datasets.detection import load_proposals
 from mmattn.utils.host_tools import add_split_option, find_config, set_split
 from mmattn.visualization.contact_sheet import FORMATS
 from mmattn.visualization.heat_overlay import KINDS, SCALES, OverlayStyle
@@ -17,7 +18,7 @@ from mmattn.visualization.heat_overlay import KINDS, SCALES, OverlayStyle
 def parse_args() -> argparse.Namespace:
     """Parse the arguments."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config of a recognizer on videos')
+    parser.add_argument('config', help='config of a recognizer or detector')
     parser.add_argument('checkpoint', help='its weights')
     parser.add_argument(
         'videos',
@@ -33,6 +34,11 @@ def parse_args() -> argparse.Namespace:
         default=[],
         metavar=('CONFIG', 'CHECKPOINT'),
         help='another model to show beside the first; may be given several times',
+    )
+    parser.add_argument(
+        '--persons',
+        help='for detectors: file with the boxes of persons by "video,second", .json, '
+        '.npz or .pkl as of AVA; clips around those seconds are drawn',
     )
     parser.add_argument(
         '--map',
@@ -79,6 +85,7 @@ def main() -> int:
     classes = None
     if args.classes:
         classes = Path(args.classes).read_text(encoding='utf-8').splitlines()
+    persons = load_proposals(args.persons) if args.persons else None
     options = DrawOptions(
         names=args.map,
         picks=dict(args.pick),
@@ -96,7 +103,9 @@ def main() -> int:
         path = find_config(config)
         name = path.stem if len(pairs) == 1 else f'{number} {path.stem}'
         models[name] = load_model(path, checkpoint, device=args.device)
-    files, broken = draw_attention(models, args.videos, args.out, options=options)
+    files, broken = draw_attention(
+        models, args.videos, args.out, persons=persons, options=options
+    )
     for file in files:
         print(file)
     for message in broken:

@@ -98,7 +98,6 @@ class AttentionPictureHook(Hook):
                 (words, pictures[kept])
                 for words, pictures in overlay_rows(attended, self.style)
             ]
-            ((best, score),) = attended.top(1)
-            title = f'step {step} · class {best} ({score:.2f})'
+            title = f'step {step} · {attended.outcome()}'
             sheet = draw_sheet(rows, [numbers[k] for k in kept], title=title)
             runner.visualizer.add_image(name, sheet, step)

@@ -1,9 +1,11 @@
 """Metrics as pure functions."""
 
 from mmattn.evaluation.functional.attention import (
+    box_in_crop,
     mass_in_boxes,
     mass_on_frames,
     pointing_game,
+    pointing_uniform,
 )
 from mmattn.evaluation.functional.charades import (
     CharadesMap,
@@ -24,6 +26,7 @@ __all__ = [
     'FrameAPs',
     'Scores',
     'accuracies',
+    'box_in_crop',
     'charades_map',
     'dump_submission',
     'frame_aps',
@@ -34,4 +37,5 @@ __all__ = [
     'mass_in_boxes',
     'mass_on_frames',
     'pointing_game',
+    'pointing_uniform',
 ]

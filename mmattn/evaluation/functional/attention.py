@@ -1,5 +1,7 @@
 """Does attention look at the right frames, and at the right place?"""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 
@@ -61,6 +63,56 @@ def pointing_game(maps: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     left, top, right, bottom = boxes.T
     inside = (left <= x) & (x <= right) & (top <= y) & (y <= bottom)
     return np.where(np.isnan(boxes).any(axis=1), np.nan, inside)
+
+
+def pointing_uniform(size: tuple[int, ...], boxes: np.ndarray) -> np.ndarray:
+    """Return in which share of frames a maximum at random would lie in the box.
+
+    Args:
+        size: Height and width of the maps.
+        boxes: See :func:`pointing_game`.
+
+    Shape:
+        - boxes: (T, 4).
+        - Output: (T,), 0 to 1, NaN without a box.
+
+    Example:
+        >>> pointing_uniform((1, 4), np.array([[0.3, 0, 1, 1]])).tolist()
+        [0.75]
+    """
+    h, w = size
+    left, top, right, bottom = np.asarray(boxes, float).T[..., None]
+    x, y = (np.arange(w) + 0.5) / w, (np.arange(h) + 0.5) / h
+    columns = ((left <= x) & (x <= right)).mean(axis=1)
+    rows = ((top <= y) & (y <= bottom)).mean(axis=1)
+    return np.where(np.isnan(boxes).any(axis=1), np.nan, columns * rows)
+
+
+def box_in_crop(
+    boxes: np.ndarray, shape: Sequence[int], crop: Sequence[float]
+) -> np.ndarray:
+    """Turn boxes in pixels of a video into fractions of the part that was cut out.
+
+    Args:
+        boxes: Left, top, right and bottom in pixels; NaN where there is none.
+        shape: Height and width of the video.
+        crop: Left, top, width and height of what was cut out, in fractions, as
+            ``crop_quadruple`` of the host.
+
+    Shape:
+        - boxes, output: (T, 4); NaN where nothing of the box was cut out.
+
+    Example:
+        >>> box_in_crop(np.array([[10.0, 0, 40, 20]]), (20, 40), (0.5, 0, 0.5, 1))
+        array([[0., 0., 1., 1.]])
+    """
+    height, width = shape[:2]
+    x, y, w, h = np.asarray(crop, float)
+    inside = (boxes / ([width, height] * 2) - [x, y, x, y]) / [w, h, w, h]
+    clipped = np.clip(inside, 0, 1)
+    empty = (clipped[:, :2] >= clipped[:, 2:]).any(axis=1)
+    clipped[empty] = np.nan
+    return clipped
 
 
 def mass_in_boxes(maps: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,10 +1,12 @@
 """Registered metrics."""
 
+from mmattn.evaluation.metrics.attention_quality import AttentionQuality
 from mmattn.evaluation.metrics.charades_metric import CharadesMetric
 from mmattn.evaluation.metrics.frame_accuracy import FrameAccuracy
 from mmattn.evaluation.metrics.frame_map import FrameMAP
 
 __all__ = [
+    'AttentionQuality',
     'CharadesMetric',
     'FrameAccuracy',
     'FrameMAP',

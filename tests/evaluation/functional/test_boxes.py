@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from mmattn.evaluation import mass_in_boxes, pointing_game
+from mmattn.evaluation import (
+    box_in_crop,
+    mass_in_boxes,
+    pointing_game,
+    pointing_uniform,
+)
 
 NAN = [np.nan] * 4
 
@@ -61,3 +66,20 @@ def test_wrong_shapes(function):
 def test_maps_without_weight():
     with pytest.raises(ValueError, match='expected maps with positive sums, got 0'):
         mass_in_boxes(np.zeros((1, 2, 2)), np.ones((1, 4)))
+
+
+def test_uniform_pointing_is_the_mean_over_all_places():
+    boxes = np.array([[0.15, 0.3, 0.85, 0.75], [0.0, 0.5, 0.35, 1.0], NAN])
+    cells = [(y, x) for y in range(4) for x in range(7)]
+    hits = [pointing_game(one_hot(4, 7, cell, cell, cell), boxes) for cell in cells]
+    got = pointing_uniform((4, 7), boxes)
+    np.testing.assert_allclose(got, np.mean(hits, axis=0))
+
+
+def test_boxes_in_a_crop():
+    """A video of 200 x 100, of which x from 50 to 150 and y from 20 to 100 is left."""
+    boxes = np.array([[60.0, 20, 100, 60], [0, 0, 75, 30], [160, 30, 190, 40], NAN])
+    got = box_in_crop(boxes, (100, 200), (0.25, 0.2, 0.5, 0.8))
+    np.testing.assert_allclose(got[0], [0.1, 0, 0.5, 0.5])
+    np.testing.assert_allclose(got[1], [0, 0, 0.25, 0.125])
+    assert np.isnan(got[2:]).all()
