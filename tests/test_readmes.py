@@ -151,6 +151,7 @@ def test_tools_and_their_options_exist(page):
     for path, arguments, name in TOOL.findall(code_of(page)):
         (tool,) = [ROOT / path] if path else (ROOT / 'tools').rglob(f'{name}.py')
         source = read(tool) + read(ROOT / 'mmattn/utils/host_tools.py')
+        source += read(ROOT / 'mmattn/apis/stream_reports.py')
         if tool.name in ('train.py', 'test.py'):
             source += read(HOST_TOOLS / tool.name)
         for module in re.findall(r'^from (mmattn\.apis\.\w+) import', source, re.M):

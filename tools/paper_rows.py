@@ -70,7 +70,11 @@ def main() -> int:
     elif args.format == 'markdown':
         print(markdown_table(rows))
     else:
+        paper = None
         for row in rows:
+            if row.paper != paper:
+                paper = row.paper
+                print(f'# {paper}')
             print(
                 f'{row.key} table {row.table}: {row.row}, {row.dataset} '
                 f'({row.metric}): paper {row.reported}, ours {row.measured}'

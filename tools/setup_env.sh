@@ -79,7 +79,7 @@ else
     step "mmcv $mmcv with operators" \
         "see $log; a compiler that runs out of memory needs fewer jobs: MAX_JOBS=1 make ..." \
         build_mmcv
-    extras='[det,dev,docs,vis]'
+    extras='[det,dev,docs,export,vis]'
 fi
 step 'mmattn and what it needs' "$network" \
     $pip install -c "$root/tools/constraints.txt" -e "$root$extras"

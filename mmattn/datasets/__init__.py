@@ -15,6 +15,7 @@ from .transforms import (
     dequantize_flow,
     quantize_flow,
 )
+from .two_streams import TwoStreamDataset
 from .video import ActionFrameDataset, ActionVideoDataset
 from .zip_frames import ZipFrames
 
@@ -35,6 +36,7 @@ __all__ = [
     'SampleWindows',
     'SeededIndex',
     'SeededSampler',
+    'TwoStreamDataset',
     'ZipFrames',
     'dequantize_flow',
     'quantize_flow',

@@ -7,6 +7,8 @@ from mmattn.evaluation.functional import (
     accuracies,
     box_in_crop,
     charades_map,
+    class_accuracies,
+    confusion_matrix,
     dump_submission,
     frame_aps,
     frame_map,
@@ -17,12 +19,14 @@ from mmattn.evaluation.functional import (
     mass_on_frames,
     pointing_game,
     pointing_uniform,
+    search_weights,
 )
 from mmattn.evaluation.metrics import (
     AttentionQuality,
     CharadesMetric,
     FrameAccuracy,
     FrameMAP,
+    StreamAccuracy,
 )
 
 __all__ = [
@@ -33,9 +37,12 @@ __all__ = [
     'FrameAccuracy',
     'FrameMAP',
     'Scores',
+    'StreamAccuracy',
     'accuracies',
     'box_in_crop',
     'charades_map',
+    'class_accuracies',
+    'confusion_matrix',
     'dump_submission',
     'frame_aps',
     'frame_map',
@@ -46,4 +53,5 @@ __all__ = [
     'mass_on_frames',
     'pointing_game',
     'pointing_uniform',
+    'search_weights',
 ]

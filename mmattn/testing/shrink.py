@@ -62,7 +62,7 @@ def shrink(cfg: Config, data: str | Path) -> Config:
         loader = cfg[f'{split}_dataloader']
         loader.update(batch_size=2, num_workers=0, persistent_workers=False)
         dataset = loader.dataset
-        _apply(DATASET_RULES, dataset, context, f'{split}_dataloader.dataset')
+        point_to_data(dataset, data)
         _shrink_pipeline(dataset.pipeline, context)
     for split in ('val', 'test'):
         evaluators = cfg[f'{split}_evaluator']
@@ -72,6 +72,19 @@ def shrink(cfg: Config, data: str | Path) -> Config:
         _shrink_pipeline(cfg.get(name, []), context)
     _shrink_schedule(cfg)
     return cfg
+
+
+def point_to_data(dataset: Any, data: str | Path) -> None:
+    """Let a data set's config name tiny data, in place.
+
+    Args:
+        dataset: Config of a data set.
+        data: Folder made by :func:`mmattn.testing.make_tiny_data`.
+
+    Raises:
+        ValueError: If no rule covers the data set.
+    """
+    _apply(DATASET_RULES, dataset, Context(Path(data)), 'dataset')
 
 
 def _apply(rules: dict[str, Callable], node: Any, context: Context, key: str) -> None:

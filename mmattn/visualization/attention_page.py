@@ -2,7 +2,6 @@
 
 import base64
 import html
-import io
 import json
 from collections.abc import Sequence
 from importlib.resources import files
@@ -12,12 +11,10 @@ from typing import Any, TextIO
 
 import numpy as np
 from matplotlib import colormaps
-from PIL import Image
 
 from mmattn.utils.attention_layers import AttentionLayer
+from mmattn.visualization.embedded import jpeg_base64
 from mmattn.visualization.heat_overlay import WHOLE, Box, OverlayStyle
-
-JPEG_QUALITY = 85
 
 
 class AttentionPage:
@@ -145,7 +142,7 @@ def model_entry(
         box=[float(edge) for edge in box],
         fps=fps,
         numbers=numbers.tolist(),
-        images=[_jpeg(pictures[number]) for number in numbers.tolist()],
+        images=[jpeg_base64(pictures[number]) for number in numbers.tolist()],
         top=[dict(name=label, score=round(score, 6)) for label, score in top],
         layers=[_layer_entry(layer, numbers, regions) for layer in layers],
     )
@@ -173,9 +170,3 @@ def _layer_entry(
             levels=base64.b64encode(levels.tobytes()).decode('ascii'),
         )
     return entry
-
-
-def _jpeg(picture: np.ndarray) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, 'JPEG', quality=JPEG_QUALITY)
-    return base64.b64encode(buffer.getvalue()).decode('ascii')

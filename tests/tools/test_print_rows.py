@@ -60,6 +60,9 @@ def test_key_and_text(monkeypatch, capsys):
     text = capsys.readouterr().out
     assert 'two-stream attention, UCF101 (top-1, mean over the 3 splits): ' in text
     assert 'paper 93.3, ours not run' in text
+    title = 'Improving Human Action Recognition by Temporal Attention (ICIP 2017)'
+    assert text.splitlines()[0] == f'# {title}'
+    assert text.count('# ') == 1
     assert '    mim run mmattn fuse_scores ' in text
     assert run_tool(monkeypatch, '--key', 'none') == 0
     assert capsys.readouterr().out == ''

@@ -7,29 +7,32 @@ import argparse
 import json
 import sys
 
-from mmattn.evaluation.functional import accuracies, fuse_scores, load_scores
+from mmattn.apis.stream_reports import (
+    add_fusion_options,
+    chosen_weights,
+    report_fusion,
+    text_table,
+)
+from mmattn.evaluation.functional import load_scores
 
 
 def main() -> int:
     """Run the tool."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('scores', nargs='+', help='files of tools/test.py --dump')
-    parser.add_argument(
-        '--weights', nargs='+', type=float, help='one per file; equal by default'
-    )
+    add_fusion_options(parser)
     parser.add_argument('--json', help='also write the accuracies to this file')
+    parser.add_argument(
+        '--out', help='folder for a table of classes and a confusion picture'
+    )
     args = parser.parse_args()
-    weights = args.weights or [1.0] * len(args.scores)
     try:
         streams = [load_scores(path) for path in args.scores]
-        fused = fuse_scores(streams, weights)
+        weights = chosen_weights(streams, args.weights, args.search_on)
+        report = report_fusion(streams, weights, classes=args.classes, out=args.out)
     except ValueError as error:
         parser.error(str(error))
-
-    report = {stream.name: accuracies(stream) for stream in [*streams, fused]}
-    print(f'{"top-1":>8}{"top-5":>8}{"class":>8}')
-    for name, figures in report.items():
-        print(''.join(f'{100 * value:8.2f}' for value in figures.values()), name)
+    print(text_table(report))
     if args.json:
         with open(args.json, 'w', encoding='utf-8') as file:
             json.dump(report, file, indent=2)

@@ -13,12 +13,17 @@ from mmattn.evaluation.functional.charades import (
     dump_submission,
     load_submission,
 )
+from mmattn.evaluation.functional.class_figures import (
+    class_accuracies,
+    confusion_matrix,
+)
 from mmattn.evaluation.functional.frame_map import FrameAPs, frame_aps, frame_map
 from mmattn.evaluation.functional.fusion import (
     Scores,
     accuracies,
     fuse_scores,
     load_scores,
+    search_weights,
 )
 
 __all__ = [
@@ -28,6 +33,8 @@ __all__ = [
     'accuracies',
     'box_in_crop',
     'charades_map',
+    'class_accuracies',
+    'confusion_matrix',
     'dump_submission',
     'frame_aps',
     'frame_map',
@@ -38,4 +45,5 @@ __all__ = [
     'mass_on_frames',
     'pointing_game',
     'pointing_uniform',
+    'search_weights',
 ]

@@ -35,7 +35,8 @@ class DeferredLinear:
     def __init__(self, weight: Tensor) -> None:
         device = weight.device.type
         self.dtype = weight.dtype
-        if torch.is_autocast_enabled(device):
+        # Tensors without values, for which operations are counted, have no autocast.
+        if not weight.is_meta and torch.is_autocast_enabled(device):
             self.dtype = torch.get_autocast_dtype(device)
         self.weight = weight.to(self.dtype)
         self.store: Store | None = None

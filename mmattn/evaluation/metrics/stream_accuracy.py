@@ -1,0 +1,48 @@
+"""Accuracy of the streams of a model beside that of their fusion."""
+
+from collections.abc import Sequence
+
+from mmaction.evaluation import AccMetric
+
+from mmattn.registry import METRICS
+
+SUFFIX = '_stream_score'
+
+
+@METRICS.register_module()
+class StreamAccuracy(AccMetric):
+    """The host's accuracy, for the fusion and for every stream.
+
+    Reads ``pred_score`` and what :class:`~mmattn.models.TwoStreamRecognizer` adds, one
+    field ``<stream>_stream_score`` per stream. Names are ``acc/fusion_top1``,
+    ``acc/rgb_top1``, and so on; the fusion comes first, so that ``save_best='auto'``
+    keeps its best model.
+
+    Args: those of the host's ``AccMetric``.
+    """
+
+    def process(self, data_batch: object, data_samples: Sequence[dict]) -> None:
+        """Keep the scores of a batch.
+
+        Args:
+            data_batch: Unused; kept for the host's callers.
+            data_samples: Predictions.
+
+        Raises:
+            ValueError: If a prediction has no streams.
+        """
+        samples = []
+        for sample in data_samples:
+            streams = {
+                key.removesuffix(SUFFIX): score
+                for key, score in sample.items()
+                if key.endswith(SUFFIX)
+            }
+            if not streams:
+                raise ValueError(
+                    f'expected scores of streams (*{SUFFIX}) in each prediction, got '
+                    f'{sorted(sample)}'
+                )
+            scores = dict(fusion=sample['pred_score'], **streams)
+            samples.append(dict(pred_score=scores, gt_label=sample['gt_label']))
+        super().process(data_batch, samples)
