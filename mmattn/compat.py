@@ -29,6 +29,7 @@ def repair_stack() -> None:
     allow_mmengine_checkpoints()
     load_addresses_safely()
     drop_code_from_checkpoints()
+    keep_functions_out_of_schedulers()
     distribute_without_cuda()
     find_configs_by_package()
 
@@ -182,6 +183,27 @@ def drop_code_from_checkpoints() -> None:
 
     load_checkpoint._mmattn_drops_code = True  # type: ignore[attr-defined]
     Runner.load_checkpoint = load_checkpoint
+
+
+def keep_functions_out_of_schedulers() -> None:
+    """Keep MMEngine's schedulers from storing functions in checkpoints.
+
+    ``OneCycleLR`` stores a method of its own, which makes the whole file unreadable
+    with ``weights_only=True``.  A scheduler has its functions from its arguments.
+    """
+    from mmengine.optim.scheduler.param_scheduler import _ParamScheduler
+
+    original = _ParamScheduler.state_dict
+    if hasattr(original, '_mmattn_plain'):
+        return
+
+    @functools.wraps(original)
+    def state_dict(self: Any) -> dict:
+        state = original(self)
+        return {key: value for key, value in state.items() if not callable(value)}
+
+    state_dict._mmattn_plain = True  # type: ignore[attr-defined]
+    _ParamScheduler.state_dict = state_dict
 
 
 def distribute_without_cuda() -> None:

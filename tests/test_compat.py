@@ -11,6 +11,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.logging import HistoryBuffer
+from mmengine.optim.scheduler import OneCycleLR
 from mmengine.runner import Runner
 
 from mmattn import compat
@@ -79,6 +80,27 @@ def test_mmengine_checkpoint_loads_with_weights_only(tmp_path):
     assert loaded['message_hub']['log_scalars']['loss'].statistics('mean') == 2.0
     assert loaded['scalar'] == 2.5
     assert loaded['array'].tolist() == [0, 1, 2]
+
+
+def test_checkpoints_of_one_cycle_schedules_load(tmp_path):
+    weight = torch.nn.Parameter(torch.ones(1))
+    optimizer = torch.optim.SGD([weight], lr=0.1)
+    schedule = dict(eta_max=1.0, total_steps=7)
+    first = OneCycleLR(optimizer, **schedule)
+    for _ in range(3):
+        optimizer.step()
+        first.step()
+    torch.save(first.state_dict(), tmp_path / 'a.pth')
+    other = torch.optim.SGD([weight], lr=0.1)
+    second = OneCycleLR(other, **schedule)
+    second.load_state_dict(torch.load(tmp_path / 'a.pth', weights_only=True))
+    rates = []
+    for owner, scheduler in ((optimizer, first), (other, second)):
+        owner.step()
+        scheduler.step()
+        rates.append(owner.param_groups[0]['lr'])
+    assert second.last_step == 4
+    assert rates[0] == pytest.approx(rates[1])
 
 
 @pytest.mark.parametrize(

@@ -252,8 +252,10 @@ MODEL_RULES: dict[str, Callable[[Any, Context], None]] = {
 }
 
 NARROW_RULES: dict[str, Callable[[Any, Context], None]] = {
-    'mmattn.BNInception': lambda node, _: node.update(base_channels=2),
-    # With normalizations fixed, features of random weights grow through 40 blocks.
+    # With normalizations fixed, features of random weights grow from block to block.
+    'mmattn.BNInception': lambda node, _: node.update(
+        base_channels=2, partial_bn=False
+    ),
     'mmattn.InceptionResNetV2': lambda node, _: node.update(
         base_channels=2, partial_bn=False
     ),
