@@ -210,13 +210,15 @@ def distribute_without_cuda() -> None:
     """Let MMEngine's launchers train on machines without CUDA, through gloo.
 
     MMEngine calls ``torch.cuda.set_device``, asks for NCCL and hands GPU numbers to
-    ``DistributedDataParallel`` whatever the machine has.
+    ``DistributedDataParallel`` and ``FullyShardedDataParallel`` whatever the machine
+    has.
     """
     if torch.cuda.is_available():
         return
     import mmengine.dist.utils as dist_utils
     import torch.distributed as torch_dist
     from mmengine.model import MMDistributedDataParallel
+    from mmengine.model.wrappers import MMFullyShardedDataParallel
 
     if hasattr(dist_utils._init_dist_pytorch, '_mmattn_cpu'):
         return
@@ -230,15 +232,19 @@ def distribute_without_cuda() -> None:
     init_dist_pytorch._mmattn_cpu = True  # type: ignore[attr-defined]
     dist_utils._init_dist_pytorch = init_dist_pytorch
 
-    original = MMDistributedDataParallel.__init__
+    def on_cpu(wrapper: Any, option: str, device: str | None) -> None:
+        original = wrapper.__init__
 
-    @functools.wraps(original)
-    def init(self: Any, module: Any, *args: Any, **kwargs: Any) -> None:
-        if all(p.device.type == 'cpu' for p in module.parameters()):
-            kwargs['device_ids'] = None
-        original(self, module, *args, **kwargs)
+        @functools.wraps(original)
+        def init(self: Any, module: Any, *args: Any, **kwargs: Any) -> None:
+            if all(p.device.type == 'cpu' for p in module.parameters()):
+                kwargs[option] = device
+            original(self, module, *args, **kwargs)
 
-    MMDistributedDataParallel.__init__ = init
+        wrapper.__init__ = init
+
+    on_cpu(MMDistributedDataParallel, 'device_ids', None)
+    on_cpu(MMFullyShardedDataParallel, 'device_id', 'cpu')
 
 
 def score_in_float32() -> None:

@@ -41,7 +41,7 @@ class _SelfAttention(BaseModule):
         self.query = _projection(fold * in_channels, fold * key_channels, kernel)
         self.key = _projection(fold * in_channels, fold * key_channels, kernel)
         self.value = _projection(fold * in_channels, fold * in_channels, kernel)
-        self.gamma = nn.Parameter(torch.zeros(()))
+        self.gamma = nn.Parameter(torch.zeros(1))  # FSDP shards no scalars
 
     def forward(self, x: Tensor) -> Tensor:
         """Add what each position gathers from all others, scaled by gamma."""
