@@ -5,6 +5,7 @@ made from it, and the tests build, train and test every row, shrunk.
 """
 
 import argparse
+import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -52,12 +53,18 @@ class PaperRow:
 
     @property
     def commands(self) -> list[str]:
-        """Every command of the row in order, split 1."""
+        """Every command of the row in order, split 1.
+
+        Runs with options have folders of their own, named after the options.
+        """
         commands = list(self.prepare)
         for config, pairs in self.runs:
-            options = f' --cfg-options {" ".join(pairs)}' if pairs else ''
-            stem = Path(config).stem
-            checkpoint = f'"$(cat work_dirs/{stem}/last_checkpoint)"'
+            stem, options = Path(config).stem, ''
+            folder = f'work_dirs/{stem}'
+            if pairs:
+                folder += f'_{zlib.crc32(" ".join(pairs).encode()):08x}'
+                options = f' --work-dir {folder} --cfg-options {" ".join(pairs)}'
+            checkpoint = f'"$(cat {folder}/last_checkpoint)"'
             dump = f' --dump {stem}.pkl' if self.weights else ''
             commands.append(f'mim train mmattn {config}{options}')
             commands.append(

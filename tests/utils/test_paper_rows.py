@@ -85,7 +85,7 @@ def test_pyramid_has_the_papers_figures():
 def test_commands_are_well_formed(row):
     """Our tools and configs only, and no checkpoint before the run that writes it."""
     tools = {path.stem for path in TOOLS.rglob('*.py')}
-    trained, written = set(), set()
+    configs, trained, written = set(), set(), set()
     for command in row.commands:
         words = shlex.split(command)
         assert words[0] == 'mim'
@@ -99,13 +99,15 @@ def test_commands_are_well_formed(row):
         for stem in CHECKPOINT.findall(command):
             assert stem in trained
         if verb == 'train':
-            trained.add(Path(words[3]).stem)
+            configs.add(words[3])
+            own = '--work-dir' in words
+            trained.add(Path(words[words.index('--work-dir') + 1 if own else 3]).stem)
         if '--dump' in words:
             written.add(words[words.index('--dump') + 1])
         if words[3] == 'fuse_scores':
             assert written == {word for word in words if word.endswith('.pkl')}
             assert len(words[words.index('--weights') + 1 :]) == len(row.configs)
-    assert {Path(config).stem for config in row.configs} <= trained
+    assert set(row.configs) <= configs
 
 
 @pytest.mark.parametrize('row', ROWS, ids=IDS)
@@ -131,14 +133,15 @@ def test_commands_of_a_fused_row():
         weights=(1.0, 2.0),
         prepare=('mim run mmattn first',),
     )
+    a, b = (f'work_dirs/{stem}_9e95a87e' for stem in 'ab')
     assert row.commands == [
         'mim run mmattn first',
-        'mim train mmattn a.py --cfg-options x=1',
-        'mim test mmattn a.py --checkpoint "$(cat work_dirs/a/last_checkpoint)" '
-        '--dump a.pkl --cfg-options x=1',
-        'mim train mmattn b.py --cfg-options x=1',
-        'mim test mmattn b.py --checkpoint "$(cat work_dirs/b/last_checkpoint)" '
-        '--dump b.pkl --cfg-options x=1',
+        f'mim train mmattn a.py --work-dir {a} --cfg-options x=1',
+        f'mim test mmattn a.py --checkpoint "$(cat {a}/last_checkpoint)" '
+        f'--dump a.pkl --work-dir {a} --cfg-options x=1',
+        f'mim train mmattn b.py --work-dir {b} --cfg-options x=1',
+        f'mim test mmattn b.py --checkpoint "$(cat {b}/last_checkpoint)" '
+        f'--dump b.pkl --work-dir {b} --cfg-options x=1',
         'mim run mmattn fuse_scores a.pkl b.pkl --weights 1 2',
     ]
     assert row.as_dict()['commands'] == row.commands
@@ -153,9 +156,9 @@ def test_streams_have_options_of_their_own():
     )
     assert row.runs == [('a.py', ('x=1', 'y.1=2')), ('b.py', ('x=1', 'y.0=2', 'z=3'))]
     trainings = [line for line in row.commands if ' train ' in line]
-    assert trainings == [
-        'mim train mmattn a.py --cfg-options x=1 y.1=2',
-        'mim train mmattn b.py --cfg-options x=1 y.0=2 z=3',
+    assert [line.split(' --')[-1] for line in trainings] == [
+        'cfg-options x=1 y.1=2',
+        'cfg-options x=1 y.0=2 z=3',
     ]
     (cell,) = re.findall(r'`fuse_scores .*(?= \|$)', markdown_table([row]))
     assert cell == '`fuse_scores --weights 1 1` `x=1` <br>`y.1=2` <br>`y.0=2` `z=3`'
