@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
-HELPERS = ('originals', 'run_all', 'timing')
+HELPERS = ('evidence', 'originals', 'run_all', 'timing')
 
 
 def main() -> int:

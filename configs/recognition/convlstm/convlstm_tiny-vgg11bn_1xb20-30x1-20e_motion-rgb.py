@@ -43,8 +43,10 @@ test_evaluator = val_evaluator
 
 train_cfg = dict(max_epochs=20, val_begin=5, val_interval=5)
 optim_wrapper = dict(
-    optimizer=dict(lr=0.005), clip_grad=dict(max_norm=1.0))
+    optimizer=dict(lr=0.01),
+    paramwise_cfg=dict(custom_keys=dict(fc_cls=dict(lr_mult=10))),
+    clip_grad=dict(max_norm=1.0))
 param_scheduler = [
-    dict(type='OneCycleLR', eta_max=0.005, total_steps=20, by_epoch=True,
+    dict(type='OneCycleLR', eta_max=0.01, total_steps=20, by_epoch=True,
          convert_to_iter_based=True)
 ]

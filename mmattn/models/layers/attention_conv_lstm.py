@@ -3,6 +3,9 @@
 Teja and Akunuri, Spatio-temporal attention for video action recognition, section 2.
 """
 
+import math
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
@@ -32,6 +35,11 @@ class AttentionConvLSTM(nn.Module):
     from :math:`H_0 = C_0 = 0`. What does not depend on the state is computed for all
     frames at once. The parameters do not depend on the number of frames.
 
+    Uniform attention divides the frames by their number of pixels, and a mean pixel
+    hides what a few of them remember: with PyTorch's weights next to nothing reaches
+    the state, and nothing is learned. The input weights therefore start larger by that
+    number, as if the frames were not weighted, and the forget gate with a bias of 1.
+
     Args:
         in_channels: Channels C of the frames.
         hidden_channels: Channels H of the state.
@@ -46,7 +54,8 @@ class AttentionConvLSTM(nn.Module):
             whose state is a map of one pixel.
         kernel_size: Odd side of the ConvLSTM's kernels, in pixels.
         peepholes: Let the gates see the memory.
-        feature_size: Height and width of the map, which 'gap_dense' needs to know.
+        feature_size: Height and width of the map, which 'gap_dense' needs to know, and
+            which sets the size of the first input weights.
         with_cp: Recompute each step in the backward pass to save memory.
 
     Shape:
@@ -122,19 +131,26 @@ class AttentionConvLSTM(nn.Module):
             hidden=self.carried,
             peepholes=peepholes,
         )
+        self._init_cell(feature_size)
+
+    def _init_cell(self, feature_size: tuple[int, int]) -> None:
+        """Undo what uniform attention does to the frames, and start by remembering."""
+        weight, bias = self.cell.input_conv.weight, self.cell.input_conv.bias
+        pixels = math.prod(feature_size)
+        scale = pixels if self.shared_weights else weight.shape[1]
+        with torch.no_grad():
+            weight.mul_(scale / pixels if self.pooled else scale)
+            cast(Tensor, bias)[: self.hidden_channels].fill_(1)
 
     def forward(self, frames: Tensor) -> tuple[Tensor, Tensor]:
         """Go through the frames."""
         S = len(frames)
-        flat = frames.flatten(0, 1)  # (S * T, C, h, w)
-        parts = self.attention.frame_part(flat)
-        if not self.pooled:
-            flat = self.cell.project(flat, shared_weights=self.shared_weights)
+        parts = self.attention.frame_part(frames.flatten(0, 1))
         zeros = self._zeros(frames)
         state, memory = zeros, zeros
         states, maps = [], []
-        parts, flat = parts.unflatten(0, (S, -1)), flat.unflatten(0, (S, -1))
-        for part, frame in zip(parts.unbind(1), flat.unbind(1), strict=True):
+        parts = parts.unflatten(0, (S, -1))
+        for part, frame in zip(parts.unbind(1), frames.unbind(1), strict=True):
             state, memory, weights = self._step(part, frame, state, memory)
             states.append(state)
             maps.append(weights)

@@ -4,6 +4,8 @@ Teja and Akunuri, Spatio-temporal attention for video action recognition, sectio
 The text fits several formulas; each reading is a class with the same two methods.
 """
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -54,7 +56,12 @@ class ConvAttention(nn.Module):
 
     def frame_part(self, frames: Tensor) -> Tensor:
         """Part that does not depend on the state, (N, channels, h, w)."""
-        return self.w_xa(frames)
+        if self.w_xa.kernel_size != (1, 1):
+            return self.w_xa(frames)
+        # A convolution would copy all frames into a layout of its own.
+        part = torch.matmul(self.w_xa.weight.flatten(1), frames.flatten(2))
+        bias = cast(Tensor, self.w_xa.bias)
+        return part.unflatten(2, frames.shape[2:]) + bias[:, None, None]
 
     def forward(self, part: Tensor, state: Tensor) -> Tensor:
         """Weights of the pixels."""

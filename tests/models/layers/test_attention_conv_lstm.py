@@ -10,7 +10,6 @@ from mmattn.models.layers import AttentionConvLSTM, ConvLSTMCell
 from mmattn.models.layers.attention_conv_lstm import READINGS
 
 S, T, C, H, SIZE = 2, 3, 11, 5, (7, 4)
-WIDE = 97  # input channels with which the cell projects all frames at once
 CLOSE = {'rtol': 1e-9, 'atol': 1e-9}
 
 
@@ -38,12 +37,10 @@ def expected(layer, x, **options):
     return torch.tensor(states), torch.tensor(maps)
 
 
-@pytest.mark.parametrize('channels', [C, WIDE], ids=['frames', 'projected'])
 @pytest.mark.parametrize('state', ['carried', 'attention_only'])
 @pytest.mark.parametrize('reading', READINGS)
-def test_values(reading, state, channels):
-    layer, x = make(channels, attention=reading, state=state), frames(channels)
-    assert layer.cell.projects == (channels == WIDE)
+def test_values(reading, state):
+    layer, x = make(attention=reading, state=state), frames()
     states, maps = expected(layer, x, reading=reading, state=state)
     got_states, got_maps = layer(x)
     torch.testing.assert_close(got_states, states, **CLOSE)
@@ -75,9 +72,8 @@ def test_values_of_the_plain_lstm(reading, state):
     ],
     ids=str,
 )
-@pytest.mark.parametrize('channels', [C, WIDE], ids=['frames', 'projected'])
-def test_values_of_options(options, channels):
-    layer, x = make(channels, **options), frames(channels)
+def test_values_of_options(options):
+    layer, x = make(**options), frames()
     states, maps = expected(layer, x, cell=options.get('cell', 'convlstm'))
     got_states, got_maps = layer(x)
     torch.testing.assert_close(got_states, states, **CLOSE)
@@ -85,7 +81,7 @@ def test_values_of_options(options, channels):
 
 
 def test_float32_is_close():
-    layer, x = make(WIDE, torch.float32), frames(WIDE)
+    layer, x = make(dtype=torch.float32), frames()
     states, maps = expected(layer, x.float().double())
     got_states, got_maps = layer(x.float())
     torch.testing.assert_close(got_states.double(), states, rtol=1e-4, atol=1e-5)
@@ -99,12 +95,27 @@ def test_defaults_are_those_of_the_reading():
     assert layer.carried
     assert not layer.pooled
     assert layer.cell.peepholes is None
-    assert layer.cell.projects
     assert count(layer.cell) == 4 * 16 * (9 * (512 + 16) + 1) == 304_192
     assert count(layer.attention) == 16 * 512 + 16 + 16 * 16 + 16
-    assert not AttentionConvLSTM(512, 512).cell.projects
     for T in (1, 5):
         assert layer(torch.zeros(1, T, 512, 2, 2))[0].shape[1] == T
+
+
+@pytest.mark.parametrize('cell', ['convlstm', 'lstm'])
+@pytest.mark.parametrize('reading', ['videolstm', 'gap_dense', 'channel'])
+def test_first_weights_undo_uniform_attention(reading, cell):
+    """The gates see as much of the frames as without attention, or of their mean."""
+    layer = AttentionConvLSTM(C, H, attention=reading, cell=cell, feature_size=SIZE)
+    fan_in = C * (9 if cell == 'convlstm' else 1)
+    pixels = SIZE[0] * SIZE[1]
+    share = 1 / C if reading == 'channel' else 1 / pixels  # uniform weights
+    if cell == 'lstm':
+        share *= pixels  # the sum over the pixels
+    largest = layer.cell.input_conv.weight.abs().max().item() * share
+    assert 0.9 * fan_in**-0.5 < largest <= 1.001 * fan_in**-0.5
+    bias = layer.cell.input_conv.bias
+    assert (bias[:H] == 1).all()
+    assert bias[H:].abs().max() <= fan_in**-0.5
 
 
 def count(module):
@@ -235,12 +246,11 @@ def test_states_are_bounded_and_batches_independent():
     ],
     ids=str,
 )
-@pytest.mark.parametrize('channels', [2, 19], ids=['frames', 'projected'])
-def test_gradients(options, channels):
+def test_gradients(options):
+    channels = 2
     layer = AttentionConvLSTM(
         channels, 1, kernel_size=3, feature_size=(2, 3), **options
     ).double()
-    assert options.get('cell') == 'lstm' or layer.cell.projects == (channels == 19)
     x = torch.randn(1, 3, channels, 2, 3, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(
         lambda x, *_: layer(x), (x, *layer.parameters()), fast_mode=True
@@ -250,10 +260,9 @@ def test_gradients(options, channels):
         assert weight.grad.abs().max() > 0, name
 
 
-@pytest.mark.parametrize('channels', [C, WIDE], ids=['frames', 'projected'])
-def test_checkpointing_changes_nothing(channels):
-    plain, x = make(channels), frames(channels)
-    saving = make(channels, with_cp=True)
+def test_checkpointing_changes_nothing():
+    plain, x = make(), frames()
+    saving = make(with_cp=True)
     saving.load_state_dict(plain.state_dict())
     grads = []
     for layer in (plain, saving):
@@ -280,23 +289,21 @@ def test_checkpointing_keeps_less():
 
 
 def test_bf16_autocast_is_close():
-    for channels in (C, WIDE):
-        layer, x = make(channels, torch.float32), frames(channels).float()
-        states, _ = layer(x)
-        with torch.autocast('cpu', torch.bfloat16):
-            rough, rough_maps = layer(x)
-        assert rough_maps.dtype == torch.float32
-        torch.testing.assert_close(rough.float(), states, rtol=0.1, atol=0.05)
-        torch.testing.assert_close(rough_maps.flatten(2).sum(2), torch.ones(S, T))
-        rough.sum().backward()
-        assert all(p.grad.isfinite().all() for p in layer.parameters())
+    layer, x = make(dtype=torch.float32), frames().float()
+    states, _ = layer(x)
+    with torch.autocast('cpu', torch.bfloat16):
+        rough, rough_maps = layer(x)
+    assert rough_maps.dtype == torch.float32
+    torch.testing.assert_close(rough.float(), states, rtol=0.1, atol=0.05)
+    torch.testing.assert_close(rough_maps.flatten(2).sum(2), torch.ones(S, T))
+    rough.sum().backward()
+    assert all(p.grad.isfinite().all() for p in layer.parameters())
 
 
 def test_compiles_in_one_graph():
-    for channels in (C, WIDE):
-        layer, x = make(channels), frames(channels)
-        compiled = torch.compile(layer, fullgraph=True, backend='eager')
-        torch.testing.assert_close(compiled(x)[0], layer(x)[0], **CLOSE)
+    layer, x = make(), frames()
+    compiled = torch.compile(layer, fullgraph=True, backend='eager')
+    torch.testing.assert_close(compiled(x)[0], layer(x)[0], **CLOSE)
 
 
 def test_cell_of_equal_gates():
