@@ -218,7 +218,8 @@ def test_what_cannot_be_traced_is_named(shrunk, tmp_path):
     scorer = make_scorer(with_module('mmattn.DataDependent'), shrunk)
     clips = (torch.zeros(1, FRAMES, 3, 32, 32),)
     with pytest.raises(
-        ExportError, match=r'can trace, got `.*x\.sum\(\) > 0.*` \(test_model_export\.py:\d+'
+        ExportError,
+        match=r'can trace, got `.*x\.sum\(\) > 0.*` \(test_model_export\.py:\d+',
     ):
         export(scorer, clips, tmp_path / 'x.pt2')
     assert not (tmp_path / 'x.pt2').exists()
