@@ -23,6 +23,7 @@ from mmattn.datasets.video_check import (
     UNFINISHED,
     VIDEO_SUFFIXES,
 )
+from mmattn.utils.arguments import require_choice
 from mmattn.utils.files import replaced_atomically
 from mmattn.utils.processes import in_processes
 from mmattn.utils.progress import progress_bar
@@ -58,10 +59,7 @@ class FlowOptions:
     def __post_init__(self) -> None:
         check_flow_options(self.bound, self.size)
         flow_function(self.method)
-        if self.storage not in STORAGES:
-            raise ValueError(
-                f'storage: expected one of {STORAGES}, got {self.storage!r}'
-            )
+        require_choice('storage', self.storage, STORAGES)
 
     @property
     def record(self) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
+from mmattn.utils.arguments import require_choice
+
 # The first ten; with cartwheel and brush_hair, the two that the report names.
 TEN_CLASSES = (
     'brush_hair',
@@ -84,8 +86,7 @@ def subset_lists(
     Raises:
         ValueError: If an option is out of range or a file is missing or malformed.
     """
-    if pool not in POOLS:
-        raise ValueError(f'pool: expected one of {POOLS}, got {pool!r}')
+    require_choice('pool', pool, POOLS)
     if len(sizes) != 3 or min(sizes) < 1:
         raise ValueError(f'sizes: expected three positive numbers, got {sizes}')
     if not classes or len(set(classes)) != len(classes):

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves
 
 WINDOWS = ('conv2d', 'max_pool2d', 'avg_pool2d')
 ATTRIBUTE = '_mmattn_receptive_field'
@@ -132,13 +133,7 @@ def _known(maps: Tensor) -> bool:
 
 def _tensors(values: Sequence[Any]) -> list[Tensor]:
     """Tensors among arguments, also those in lists (of torch.cat)."""
-    found: list[Tensor] = []
-    for value in values:
-        if isinstance(value, Tensor):
-            found.append(value)
-        elif isinstance(value, list | tuple):
-            found += _tensors(value)
-    return found
+    return [value for value in tree_leaves(values) if isinstance(value, Tensor)]
 
 
 def _window(name: str, args: tuple, kwargs: Mapping[str, Any]) -> ReceptiveField:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from mmattn.utils.arguments import require_choice
 from mmattn.visualization.contact_sheet import overlay_heat
 
 KINDS = ('heat', 'threshold', 'contour')
@@ -42,10 +43,8 @@ class OverlayStyle:
     scale: str = 'max'
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise ValueError(f'kind: expected one of {KINDS}, got {self.kind!r}')
-        if self.scale not in SCALES:
-            raise ValueError(f'scale: expected one of {SCALES}, got {self.scale!r}')
+        require_choice('kind', self.kind, KINDS)
+        require_choice('scale', self.scale, SCALES)
         for name in ('threshold', 'alpha'):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f'{name}: expected 0 to 1, got {getattr(self, name)}')

@@ -19,6 +19,7 @@ from mmattn.datasets.synthetic.staging import (
     pose_figure,
     wander,
 )
+from mmattn.utils.arguments import require_choice
 
 
 def render_clip(options: VideoOptions, split: str, index: int) -> Clip:
@@ -39,8 +40,7 @@ def render_clip(options: VideoOptions, split: str, index: int) -> Clip:
         >>> clip.frames.shape, clip.label
         ((30, 64, 64, 3), 2)
     """
-    if split not in SPLITS:
-        raise ValueError(f'split: expected one of {SPLITS}, got {split!r}')
+    require_choice('split', split, SPLITS)
     if index < 0:
         raise ValueError(f'index: expected at least 0, got {index}')
     label = index % len(options.classes)

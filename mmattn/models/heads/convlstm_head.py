@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from mmattn.models.heads.sequence_head import SequenceHead
 from mmattn.models.layers.attention_conv_lstm import AttentionConvLSTM
 from mmattn.registry import MODELS
+from mmattn.utils.arguments import require_choice
 from mmattn.utils.attention_maps import emit_attention
 
 READOUTS = ('gap', 'flatten')
@@ -89,8 +90,7 @@ class ConvLSTMHead(SequenceHead):
         average_clips: str = 'prob',
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
-        if readout not in READOUTS:
-            raise ValueError(f'readout: expected one of {READOUTS}, got {readout!r}')
+        require_choice('readout', readout, READOUTS)
         super().__init__(
             num_classes,
             in_channels,

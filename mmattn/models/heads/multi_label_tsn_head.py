@@ -6,6 +6,7 @@ from mmaction.models.heads import TSNHead
 from torch import Tensor
 
 from mmattn.registry import MODELS
+from mmattn.utils.arguments import require_choice
 
 AVERAGE_CLIPS = ('prob', 'score')
 
@@ -48,10 +49,7 @@ class MultiLabelTSNHead(TSNHead):
         average_clips: str = 'prob',
         **host_args: Any,
     ) -> None:
-        if average_clips not in AVERAGE_CLIPS:
-            raise ValueError(
-                f'average_clips: expected one of {AVERAGE_CLIPS}, got {average_clips!r}'
-            )
+        require_choice('average_clips', average_clips, AVERAGE_CLIPS)
         super().__init__(
             num_classes,
             in_channels,

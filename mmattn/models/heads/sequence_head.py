@@ -10,6 +10,8 @@ from mmaction.structures import ActionDataSample
 from torch import Tensor
 from torch.nn import functional as F
 
+from mmattn.utils.arguments import require_choice
+
 STEP_REDUCTIONS = ('sum', 'mean')
 AVERAGE_CLIPS = ('prob', 'score')
 
@@ -54,8 +56,8 @@ class SequenceHead(BaseHead):
         average_clips: str = 'prob',
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
-        _require_choice('step_reduction', step_reduction, STEP_REDUCTIONS)
-        _require_choice('average_clips', average_clips, AVERAGE_CLIPS)
+        require_choice('step_reduction', step_reduction, STEP_REDUCTIONS)
+        require_choice('average_clips', average_clips, AVERAGE_CLIPS)
         if num_segments < 1:
             raise ValueError(f'num_segments: expected at least 1, got {num_segments}')
         ks = (topk,) if isinstance(topk, int) else topk
@@ -249,8 +251,3 @@ class SequenceHead(BaseHead):
                     f'{frames}'
                 )
         return [frames // T for frames in frames_per_video]
-
-
-def _require_choice(key: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ValueError(f'{key}: expected one of {choices}, got {value!r}')

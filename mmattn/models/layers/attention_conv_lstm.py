@@ -17,6 +17,7 @@ from mmattn.models.layers.state_attention import (
     DenseAttention,
     PixelMeanAttention,
 )
+from mmattn.utils.arguments import require_choice
 
 READINGS = ('videolstm', 'gap_dense', 'pixel_mean', 'channel')
 STATES = ('carried', 'attention_only')
@@ -89,9 +90,9 @@ class AttentionConvLSTM(nn.Module):
         with_cp: bool = False,
     ) -> None:
         super().__init__()
-        _require_choice('attention', attention, READINGS)
-        _require_choice('state', state, STATES)
-        _require_choice('cell', cell, CELLS)
+        require_choice('attention', attention, READINGS)
+        require_choice('state', state, STATES)
+        require_choice('cell', cell, CELLS)
         if attention_kernel < 1 or attention_kernel % 2 == 0:
             raise ValueError(
                 f'attention_kernel: expected an odd number, got {attention_kernel}'
@@ -187,8 +188,3 @@ class AttentionConvLSTM(nn.Module):
         # Full precision under autocast, whatever made the frames.
         weight = self.cell.input_conv.weight
         return weight.new_zeros(len(frames), self.hidden_channels, *size)
-
-
-def _require_choice(key: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ValueError(f'{key}: expected one of {choices}, got {value!r}')

@@ -13,6 +13,7 @@ from mmengine.model import xavier_init
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmattn.utils.arguments import require_choice
 from mmattn.utils.attention_maps import emit_attention
 
 FUSIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -90,8 +91,8 @@ class PyramidAttention(nn.Module):
         pool: str = 'adaptive',
     ) -> None:
         super().__init__()
-        _require_choice('fusion', fusion, FUSIONS)
-        _require_choice('pool', pool, POOLS)
+        require_choice('fusion', fusion, FUSIONS)
+        require_choice('pool', pool, POOLS)
         if len(in_channels) < 1 or (top_size is None and len(in_channels) > 1):
             raise ValueError(
                 'in_channels: expected one or more scales, one with top_size=None, '
@@ -256,8 +257,3 @@ def attend_positions(scores: Tensor) -> Tensor:
         [[[0.5, 0.5, 0.5, 0.5]]]
     """
     return F.normalize(torch.softmax(scores, dim=-1), dim=-1)
-
-
-def _require_choice(key: str, value: str, choices: dict) -> None:
-    if value not in choices:
-        raise ValueError(f'{key}: expected one of {tuple(choices)}, got {value!r}')

@@ -12,6 +12,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmattn.registry import MODELS
+from mmattn.utils.arguments import require_choice
 from mmattn.utils.attention_maps import attention_wanted, emit_attention
 
 POSITIONS = ('CT', 'T')
@@ -179,10 +180,7 @@ class TemporalSelfAttention(_SelfAttention):
         num_frames: int | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
-        if positions not in POSITIONS:
-            raise ValueError(
-                f'positions: expected one of {POSITIONS}, got {positions!r}'
-            )
+        require_choice('positions', positions, POSITIONS)
         if positions == 'T' and num_frames is not None:
             raise ValueError(
                 "num_frames: expected None with positions='T' (projections of all C T "

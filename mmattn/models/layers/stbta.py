@@ -12,6 +12,7 @@ from mmattn.models.layers.build import build_attention
 from mmattn.models.layers.clips import ClipModule
 from mmattn.models.layers.stbta_hourglass import Hourglass
 from mmattn.registry import MODELS
+from mmattn.utils.arguments import require_choice
 from mmattn.utils.attention_maps import attention_wanted
 
 SPATIAL = {'sam1': 'mmattn.SpatialAttentionI', 'sam2': 'mmattn.SpatialAttentionII'}
@@ -86,10 +87,7 @@ class STBTA(ClipModule):
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(num_segments, init_cfg)
-        if arrangement not in ARRANGEMENTS:
-            raise ValueError(
-                f'arrangement: expected one of {ARRANGEMENTS}, got {arrangement!r}'
-            )
+        require_choice('arrangement', arrangement, ARRANGEMENTS)
         sam = _config_of('spatial_attention', spatial_attention, SPATIAL)
         tam = _config_of('temporal_attention', temporal_attention, TEMPORAL)
         se = _config_of('channel_attention', channel_attention, CHANNEL)

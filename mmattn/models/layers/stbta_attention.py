@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from mmattn.models.layers.clips import ClipModule, fold_frames
 from mmattn.registry import MODELS
+from mmattn.utils.arguments import require_choice
 from mmattn.utils.attention_maps import emit_attention
 
 POOLS = ('avg+max', 'max', 'avg', 'concat')
@@ -63,7 +64,7 @@ class SpatialAttentionI(ClipModule):
     ) -> None:
         super().__init__(num_segments, init_cfg)
         _require_odd(kernel_size)
-        _require_choice('pool', pool, POOLS)
+        require_choice('pool', pool, POOLS)
         self.pool = pool
         self.conv = nn.Conv2d(
             2 if pool == 'concat' else 1, 1, kernel_size, padding=kernel_size // 2
@@ -145,8 +146,8 @@ class SpatialAttentionII(ClipModule):
         super().__init__(num_segments, init_cfg)
         if grid < 1:
             raise ValueError(f'grid: expected at least 1, got {grid}')
-        _require_choice('softmax_over', softmax_over, SOFTMAX_AXES)
-        _require_choice('resize', resize, RESIZE_MODES)
+        require_choice('softmax_over', softmax_over, SOFTMAX_AXES)
+        require_choice('resize', resize, RESIZE_MODES)
         self.in_channels = in_channels
         self.grid = grid
         self.softmax_over = softmax_over
@@ -234,7 +235,7 @@ class TemporalAttention(ClipModule):
     ) -> None:
         super().__init__(num_segments, init_cfg)
         _require_odd(kernel_size)
-        _require_choice('mode', mode, TEMPORAL_MODES)
+        require_choice('mode', mode, TEMPORAL_MODES)
         self.mode = mode
         self.residual = residual
         conv = nn.Conv1d if mode == 'frame' else nn.Conv3d
@@ -260,8 +261,3 @@ class TemporalAttention(ClipModule):
 def _require_odd(kernel_size: int) -> None:
     if kernel_size < 1 or kernel_size % 2 == 0:
         raise ValueError(f'kernel_size: expected an odd number, got {kernel_size}')
-
-
-def _require_choice(key: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ValueError(f'{key}: expected one of {choices}, got {value!r}')

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from mmattn.models.layers.build import build_attention
 from mmattn.models.layers.clips import ClipModule, fold_frames, unfold_clips
 from mmattn.registry import MODELS
+from mmattn.utils.arguments import require_choice
 
 STRUCTURES = ('minimal', 'shn')
 CONV = {2: nn.Conv2d, 3: nn.Conv3d}
@@ -121,10 +122,7 @@ class Hourglass(ClipModule):
         super().__init__(num_segments, init_cfg)
         if t < 1:
             raise ValueError(f't: expected at least 1, got {t}')
-        if structure not in STRUCTURES:
-            raise ValueError(
-                f'structure: expected one of {STRUCTURES}, got {structure!r}'
-            )
+        require_choice('structure', structure, STRUCTURES)
         if pool_kernel not in (2, 3):
             raise ValueError(f'pool_kernel: expected 2 or 3, got {pool_kernel}')
         self.t = t

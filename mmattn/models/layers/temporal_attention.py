@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from mmattn.models.layers.deferred_linear import DeferredLinear
+from mmattn.utils.arguments import require_choice
 
 QUERIES = ('top', 'bottom', 'concat')
 INIT_STATES = ('zeros', 'mean_mlp')
@@ -75,12 +76,8 @@ class TemporalAttentionLSTM(nn.Module):
                 'num_layers and num_steps: expected at least 1, got '
                 f'{num_layers} and {num_steps}'
             )
-        if query not in QUERIES:
-            raise ValueError(f'query: expected one of {QUERIES}, got {query!r}')
-        if init_state not in INIT_STATES:
-            raise ValueError(
-                f'init_state: expected one of {INIT_STATES}, got {init_state!r}'
-            )
+        require_choice('query', query, QUERIES)
+        require_choice('init_state', init_state, INIT_STATES)
         H = hidden_channels
         self.hidden_channels = H
         self.num_steps = num_steps

@@ -17,6 +17,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from mmattn.registry import MODELS, TASK_UTILS
+from mmattn.utils.arguments import require_choice
 
 BOX_CODER = dict(
     type='mmdet.DeltaXYWHBBoxCoder',
@@ -83,8 +84,7 @@ class ActionBBoxHead(BBoxHeadAVA):
         loss_bbox_weight: float = 1.0,
         init_std: float = 0.001,
     ) -> None:
-        if pool not in POOLS:
-            raise ValueError(f'pool: expected one of {POOLS}, got {pool!r}')
+        require_choice('pool', pool, POOLS)
         if num_classes < 2:
             raise ValueError(
                 f'num_classes: expected background and at least 1, got {num_classes}'
