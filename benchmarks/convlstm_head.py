@@ -11,12 +11,11 @@ checkpointing.
 """
 
 import argparse
-import re
 import subprocess
 import sys
-from pathlib import Path
 
 import torch
+from memory import resident_peak
 from mmaction.structures import ActionDataSample
 from timing import Comparison, interleaved, report
 from torch import Tensor, nn
@@ -126,15 +125,9 @@ def train_memory(hidden: int, with_cp: bool) -> None:
         CLASSES, C, num_segments=T, hidden_channels=hidden, with_cp=with_cp
     )
     frames, _, samples = batch()
-    before = peak_memory()
+    before = resident_peak()
     head.loss(frames, samples)['loss_cls'].backward()
-    print(peak_memory() - before)
-
-
-def peak_memory() -> float:
-    """Peak of this process in MiB; getrusage also counts the process it came from."""
-    status = Path('/proc/self/status').read_text()
-    return int(re.search(r'VmHWM:\s*(\d+) kB', status)[1]) / 1024
+    print((resident_peak() - before) / 2**20)
 
 
 def measured_memory(hidden: int, with_cp: bool) -> float:

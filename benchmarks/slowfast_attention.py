@@ -11,12 +11,12 @@ against the ResNet-50 I3D on a clip, both forward.
 
 import argparse
 import multiprocessing
-import resource
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from memory import resident_peak
 from mmengine.config import Config
 from timing import interleaved, report
 from torch import Tensor
@@ -91,13 +91,9 @@ def _peak_bytes(kind: str, name: str, regions: int, channels: int, device: str) 
         STEPS[kind](name, regions, channels, device)()
         return torch.cuda.max_memory_allocated()
     STEPS[kind](name, 1, 8, device)()  # loads what every step loads
-    before = _peak_of_process()
+    before = resident_peak()
     STEPS[kind](name, regions, channels, device)()
-    return _peak_of_process() - before
-
-
-def _peak_of_process() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return resident_peak() - before
 
 
 def main() -> int:

@@ -16,9 +16,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
+from memory import resident_peak
 from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 from mmengine.registry import init_default_scope
@@ -127,13 +127,6 @@ def own_peak_bytes(kind: str, mode: str, dtype: str, args: argparse.Namespace) -
     if args.device != 'cpu':
         return torch.cuda.max_memory_allocated()
     return resident_peak() - before
-
-
-def resident_peak() -> int:
-    """Most memory of this process so far; ``ru_maxrss`` counts the parent's too."""
-    lines = Path('/proc/self/status').read_text().splitlines()
-    (kilobytes,) = [line.split()[1] for line in lines if line.startswith('VmHWM')]
-    return int(kilobytes) * 1024
 
 
 def print_sizes() -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from mmattn.models.layers.conv_lstm import ConvLSTMCell
+from mmattn.models.layers.conv_lstm import ConvLSTMCell, GateKernel
 from mmattn.models.layers.state_attention import (
     ChannelAttention,
     ConvAttention,
@@ -151,26 +151,37 @@ class AttentionConvLSTM(nn.Module):
         state, memory = zeros, zeros
         states, maps = [], []
         parts = parts.unflatten(0, (S, -1))
+        kernels = self.cell.split_kernels()
         for part, frame in zip(parts.unbind(1), frames.unbind(1), strict=True):
-            state, memory, weights = self._step(part, frame, state, memory)
+            state, memory, weights = self._step(part, frame, state, memory, kernels)
             states.append(state)
             maps.append(weights)
         return torch.stack(states, dim=1), torch.stack(maps, dim=1)
 
     def _step(
-        self, part: Tensor, frame: Tensor, state: Tensor, memory: Tensor
+        self,
+        part: Tensor,
+        frame: Tensor,
+        state: Tensor,
+        memory: Tensor,
+        kernels: list[GateKernel] | None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         if self.with_cp and torch.is_grad_enabled():
             return checkpoint(
                 self._attend,
-                *(part, frame, state, memory),
+                *(part, frame, state, memory, kernels),
                 use_reentrant=False,
                 preserve_rng_state=False,  # nothing here is random
             )
-        return self._attend(part, frame, state, memory)
+        return self._attend(part, frame, state, memory, kernels)
 
     def _attend(
-        self, part: Tensor, frame: Tensor, state: Tensor, memory: Tensor
+        self,
+        part: Tensor,
+        frame: Tensor,
+        state: Tensor,
+        memory: Tensor,
+        kernels: list[GateKernel] | None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """State, memory and attention of one frame."""
         weights = self.attention(part, state)  # A_t
@@ -180,7 +191,7 @@ class AttentionConvLSTM(nn.Module):
             frame = (weights * frame).sum(dim=(2, 3), keepdim=True)  # (S, C, 1, 1)
             state, memory = self.cell(frame, weights.new_ones(1), state, memory)
         else:
-            state, memory = self.cell(frame, weights, state, memory)
+            state, memory = self.cell(frame, weights, state, memory, kernels)
         return state, memory, weights
 
     def _zeros(self, frames: Tensor) -> Tensor:

@@ -230,8 +230,10 @@ def fused_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         [0.5, 0.5]
     """
     width = value.shape[-1]
-    # Fused kernels want a multiple of 8 (7 x 7 pixels are 49); zeros add nothing.
-    q, k, v = (_padded(x)[:, None] for x in (query, key, value))
+    if query.is_cuda:
+        # Fused kernels want a multiple of 8 (7 x 7 pixels are 49); zeros add nothing.
+        query, key, value = _padded(query), _padded(key), _padded(value)
+    q, k, v = (x[:, None] for x in (query, key, value))
     return F.scaled_dot_product_attention(q, k, v, scale=1.0)[:, 0, :, :width]
 
 

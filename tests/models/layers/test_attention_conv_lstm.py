@@ -6,7 +6,7 @@ import torch
 from reference.convlstm import paper_weights, run
 from torch import nn
 
-from mmattn.models.layers import AttentionConvLSTM, ConvLSTMCell
+from mmattn.models.layers import AttentionConvLSTM, ConvLSTMCell, conv_lstm
 from mmattn.models.layers.attention_conv_lstm import READINGS
 
 S, T, C, H, SIZE = 2, 3, 11, 5, (7, 4)
@@ -304,6 +304,24 @@ def test_compiles_in_one_graph():
     layer, x = make(), frames()
     compiled = torch.compile(layer, fullgraph=True, backend='eager')
     torch.testing.assert_close(compiled(x)[0], layer(x)[0], **CLOSE)
+
+
+@pytest.mark.parametrize(
+    'options', [{}, {'state': 'attention_only'}, {'with_cp': True}, {'peepholes': True}]
+)
+def test_gate_by_gate_is_the_same(monkeypatch, options):
+    """A wide layer on a CPU convolves its gates one by one."""
+    layer, x = make(**options), frames()
+    assert layer.cell.split_kernels() is None
+    results = []
+    for least in (conv_lstm.SPLIT_CHANNELS, 1):
+        monkeypatch.setattr(conv_lstm, 'SPLIT_CHANNELS', least)
+        layer.zero_grad()
+        states, maps = layer(x)
+        states.square().sum().backward()
+        results.append((states, maps, [p.grad for p in layer.parameters()]))
+    assert len(layer.cell.split_kernels()) == 4
+    torch.testing.assert_close(*results, **CLOSE)
 
 
 def test_cell_of_equal_gates():
