@@ -18,7 +18,7 @@ import sys
 from collections.abc import Callable
 
 import torch
-from memory import resident_peak
+from memory import keep_freed_memory, resident_peak
 from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 from mmengine.registry import init_default_scope
@@ -213,6 +213,8 @@ def main() -> int:
     if args.peak:
         print(own_peak_bytes(*args.peak, args))
         return 0
+    if args.device == 'cpu':
+        keep_freed_memory()
     sync = torch.cuda.synchronize if args.device != 'cpu' else lambda: None
     print_sizes()
     passed = True

@@ -1,5 +1,8 @@
 """Modules that look at clips, plugged into networks that look at frames."""
 
+from typing import Any
+
+import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
@@ -100,6 +103,45 @@ def fold_frames(clips: Tensor) -> Tensor:
         torch.Size([6, 5, 7, 7])
     """
     return clips.transpose(1, 2).flatten(0, 1)
+
+
+def keep_layout(x: Tensor) -> Tensor:
+    """Return ``x``, whose gradient will arrive in the memory layout of ``x``.
+
+    Without it a gradient from a plainly laid out part of the network makes all of the
+    backward pass through a part with channels last mix both layouts, which is slow.
+    ``torch.compile`` chooses layouts itself.
+
+    Args:
+        x: Any map.
+
+    Shape:
+        - Output: as the input, a view of it.
+
+    Example:
+        >>> import torch
+        >>> keep_layout(torch.ones(2, 5, 7, 7)).shape
+        torch.Size([2, 5, 7, 7])
+    """
+    if x.requires_grad and not torch.compiler.is_compiling():
+        return _KeepLayout.apply(x)
+    return x
+
+
+class _KeepLayout(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.stride = x.stride()
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        if grad.stride() == ctx.stride:
+            return grad
+        like = torch.empty_strided(
+            grad.shape, ctx.stride, dtype=grad.dtype, device=grad.device
+        )
+        return like.copy_(grad)
 
 
 def tell_num_segments(model: nn.Module, num_segments: int) -> None:

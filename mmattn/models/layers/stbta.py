@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from mmattn.models.layers.build import build_attention
-from mmattn.models.layers.clips import ClipModule
+from mmattn.models.layers.clips import ClipModule, keep_layout
 from mmattn.models.layers.stbta_hourglass import Hourglass
 from mmattn.registry import MODELS
 from mmattn.utils.arguments import require_choice
@@ -46,8 +46,8 @@ class STBTA(ClipModule):
         residual: Whether :math:`x` is added.
         zero_init: Multiply :math:`y` by a learned scale per channel that starts at 0:
             a fresh module changes nothing of a pretrained network's features.
-        with_cp: Recompute the attentions, not the hourglass, in the backward pass:
-            they take little time, and most of the module's memory.
+        with_cp: Recompute the attentions, and of the hourglass the pooling, in the
+            backward pass: they take little time, and most of the module's memory.
         num_segments: Frames T of a clip in a batch of frames; each is a clip of its own
             if None. :class:`SegmentRecognizer` reads it from the data.
         init_cfg: As in MMEngine.
@@ -98,8 +98,11 @@ class STBTA(ClipModule):
         self.hourglass = Hourglass(
             in_channels,
             t,
-            attention=sam if sam_every_upsample else None,
-            **(hourglass or {}),
+            **dict(
+                attention=sam if sam_every_upsample else None,
+                with_cp=with_cp,
+                **(hourglass or {}),
+            ),
         )
         self.spatial_attention = _build('spatial_attention', sam, in_channels)
         self.temporal_attention = _build('temporal_attention', tam, in_channels)
@@ -116,6 +119,7 @@ class STBTA(ClipModule):
             y = checkpoint(self._refine, u, use_reentrant=False)
         else:
             y = self._refine(u)
+        y = keep_layout(y)
         return x + y if self.residual else y
 
     def _refine(self, u: Tensor) -> Tensor:

@@ -8,9 +8,15 @@ networks for human pose estimation, figure 4.
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from mmattn.models.layers.build import build_attention
-from mmattn.models.layers.clips import ClipModule, fold_frames, unfold_clips
+from mmattn.models.layers.clips import (
+    ClipModule,
+    fold_frames,
+    keep_layout,
+    unfold_clips,
+)
 from mmattn.registry import MODELS
 from mmattn.utils.arguments import require_choice
 
@@ -88,6 +94,7 @@ class Hourglass(ClipModule):
         inflate: Pool, convolve and upsample in time too, for clips of at least 2^t
             frames.
         attention: Config of a module that runs after each up-sampling but the last.
+        with_cp: Pool again in the backward pass, instead of keeping indices of maxima.
         num_segments: Frames T of a clip in a batch of frames.
         init_cfg: As in MMEngine.
 
@@ -116,6 +123,7 @@ class Hourglass(ClipModule):
         align_corners: bool = False,
         inflate: bool = False,
         attention: dict | None = None,
+        with_cp: bool = False,
         num_segments: int | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
@@ -126,6 +134,7 @@ class Hourglass(ClipModule):
         if pool_kernel not in (2, 3):
             raise ValueError(f'pool_kernel: expected 2 or 3, got {pool_kernel}')
         self.t = t
+        self.with_cp = with_cp
         self.dims = 3 if inflate else 2
         self.resize_mode = 'trilinear' if inflate else 'bilinear'
         self.align_corners = align_corners
@@ -160,17 +169,29 @@ class Hourglass(ClipModule):
         self._require_size(x)
         T = x.shape[2]
         maps = x if self.dims == 3 else fold_frames(x)
-        # Pooling and upsampling on a CPU are many times faster in this layout.
-        scales = [maps.contiguous(memory_format=LAYOUT[self.dims])]  # d_0
+        scales = []
         for residual in self.down:
-            scales.append(residual(self.pool(scales[-1])))  # d_k
-        u = scales.pop()  # u_t
+            if self.with_cp and torch.is_grad_enabled():
+                d, pooled = checkpoint(
+                    self._pool, maps, use_reentrant=False, preserve_rng_state=False
+                )
+            else:
+                d, pooled = self._pool(maps)
+            scales.append(d)  # d_{k-1}
+            maps = residual(pooled)  # d_k
+        u = maps  # u_t
         for k in range(self.t, 0, -1):
             d = scales.pop()  # d_{k-1}
             u = self._upsample(self.up[k - 1](u), d) + self.skip[k - 1](d)
             if k > 1 and self.attention:
                 u = self._attend(k - 2, u, T)
+        u = keep_layout(u)
         return u if self.dims == 3 else unfold_clips(u, T)
+
+    def _pool(self, maps: Tensor) -> tuple[Tensor, Tensor]:
+        # Pooling and upsampling on a CPU are many times faster in this layout.
+        maps = maps.contiguous(memory_format=LAYOUT[self.dims])
+        return maps, self.pool(maps)
 
     def _upsample(self, u: Tensor, like: Tensor) -> Tensor:
         return F.interpolate(

@@ -9,6 +9,7 @@ from mmattn.models.layers import STBTA, TemporalAttention
 from mmattn.models.layers.clips import (
     ClipModule,
     fold_frames,
+    keep_layout,
     tell_num_segments,
     unfold_clips,
 )
@@ -30,6 +31,20 @@ def test_nothing_is_copied(memory_format):
     folded = fold_frames(unfold_clips(frames, 3))
     assert folded.data_ptr() == frames.data_ptr()
     assert folded.stride() == frames.stride()
+
+
+def test_gradient_has_the_layout():
+    """And the values of the gradient that the module got."""
+    x = torch.randn(2, 5, 7, 9).contiguous(memory_format=torch.channels_last)
+    leaf = x.clone(memory_format=torch.preserve_format).requires_grad_()
+    gradients = []
+    leaf.register_hook(gradients.append)
+    grad = torch.randn(2, 5, 7, 9)
+    y = keep_layout(leaf)
+    assert y.data_ptr() == leaf.data_ptr()
+    y.backward(grad)
+    assert gradients[0].stride() == x.stride() != grad.stride()
+    assert torch.equal(gradients[0], grad)
 
 
 def test_all_modules_are_told_others_are_not():
