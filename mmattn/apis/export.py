@@ -39,7 +39,7 @@ def require_export_packages() -> None:
     if missing:
         raise ImportError(
             f'expected {", ".join(PACKAGES)} for ONNX export, got no '
-            f"{', '.join(missing)}: pip install 'mmattn[export]'"
+            f'{", ".join(missing)}: pip install {" ".join(missing)}'
         )
 
 
