@@ -34,6 +34,9 @@ class ClipScorer(nn.Module):
           and its boxes (R, 4) in pixels.
         - Output: (B, classes); of a detector (R, classes) and boxes (R, 4), relative
           to the frame.
+
+    Raises:
+        ValueError: If a detector gets no boxes; its own proposals are not part of this.
     """
 
     def __init__(self, model: nn.Module, metainfos: Metainfos) -> None:
@@ -54,10 +57,23 @@ class ClipScorer(nn.Module):
         if not self.reads_boxes:
             predicted = self.model(inputs, samples, mode='predict')
             return torch.stack([sample.pred_score for sample in predicted])
-        feats = self.model.extract_feat(inputs)
+        if boxes is None:
+            raise ValueError(
+                'boxes: expected the boxes of the clip as second input of a detector, '
+                'got none; the data of this config holds no proposals'
+            )
+        feats = self.features(inputs)
         proposals = [InstanceData(bboxes=boxes)]
         (result,) = self.model.roi_head.predict(feats, proposals, samples)
         return result.scores, result.bboxes
+
+    def features(self, inputs: Tensor) -> Any:
+        """Features from which a detector cuts the boxes.
+
+        Args:
+            inputs: Normalized clips.
+        """
+        return self.model.extract_feat(inputs)
 
 
 def normalized(preprocessor: Any, clips: Tensor) -> Tensor:

@@ -100,3 +100,33 @@ def test_tool(monkeypatch, capsys):
     assert lines[2].endswith('| not timed |')
     assert run_tool(monkeypatch, 'none.py') == 2
     assert 'none.py' in capsys.readouterr().err
+
+
+def test_own_proposal_network_counts(tmp_path):
+    """A 3 x 3 and two 1 x 1 convolutions on the middle one of the features."""
+    pytest.importorskip('mmdet')
+    data = make_tiny_data(tmp_path)
+    rows = []
+    for name in ('slowfast_attn', 'slowfast_attn-e2e'):
+        cfg = config(f'{name}_tiny-r3d_1xb8-8x2x1-15e_interaction-rgb')
+        clips, infos = sample_clip(cfg, data)
+        one_box = (clips[0], torch.tensor([[0.0, 0.0, 64.0, 64.0]]))
+        rows.append(measure_complexity(cfg, name, one_box, infos))
+        assert clips[1].shape[1] == 4
+    without, own = rows
+    height, width = (side // 8 for side in clips[0].shape[-2:])
+    anchors = 4  # of each pixel, with one score and four deltas
+    expected = height * width * (48 * 48 * 9 + 48 * anchors * (1 + 4))
+    assert own.multiply_adds - without.multiply_adds == expected
+
+
+def test_one_config_that_fails_does_not_lose_the_others(monkeypatch, capsys, tmp_path):
+    broken = tmp_path / 'broken.py'
+    broken.write_text(
+        f'_base_ = {str(next(configs_root().rglob(f"{TSN}.py")))!r}\n'
+        "model = dict(backbone=dict(type='None'))\n"
+    )
+    assert run_tool(monkeypatch, str(broken), f'{LSTM}.py', '--repeats', '0') == 1
+    printed = capsys.readouterr()
+    assert f'| {LSTM} |' in printed.out
+    assert 'left out: broken' in printed.err

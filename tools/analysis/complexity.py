@@ -59,8 +59,8 @@ def main() -> int:
                     repeats=args.repeats,
                     device=args.device,
                 )
-            except ImportError as error:  # mmdet, for detectors only
-                missing.append(f'{path.stem}: {error}')
+            except Exception as error:  # reported below; the other configs go on
+                missing.append(f'{path.stem}: {error!r}')
             else:
                 rows.append(row)
     if args.format == 'json':
