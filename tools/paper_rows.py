@@ -34,6 +34,7 @@ def check(rows: list[PaperRow]) -> int:
         for i, (path, options) in enumerate(progress_bar(runs, description='rows')):
             try:
                 cfg = shrink(load_config(path, options), data)
+                cfg.log_level = 'ERROR'  # the bar is enough
                 train_and_test(cfg, Path(folder) / str(i))
             except Exception as error:  # reported below; the other rows go on
                 failed.append(f'{path.name} {" ".join(options)}: {error!r}')
