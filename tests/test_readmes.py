@@ -373,3 +373,14 @@ def test_attention_maps_of_the_page(tmp_path, monkeypatch, capsys):
             torch.rand(2, 3, 1, 5, 7),
         )
     assert shapes == [(6, 1, 5, 7), (2, 3)]
+
+
+def test_steps_of_the_demo_name_the_last_checkpoints():
+    """The page trains with a config into a folder, and reads its last epoch."""
+    text = (ROOT / 'docs/get_started.md').read_text(encoding='utf-8')
+    trained = re.findall(r'train\.py (\S+\.py) --work-dir (\S+)', text)
+    assert len(trained) == 2
+    for config, folder in trained:
+        last = Config.fromfile(ROOT / config).train_cfg.max_epochs
+        named = re.findall(rf'{folder}/epoch_(\d+)\.pth', text)
+        assert set(named) == {str(last)}, config
