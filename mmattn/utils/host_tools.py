@@ -71,6 +71,11 @@ def run_host_tool(name: str, adapt: Callable[[Config, bool], None]) -> None:
     merge_args = host.merge_args
 
     def merge(cfg: Config, host_args: argparse.Namespace) -> Config:
+        if args.split and SPLIT_VARIABLE not in cfg.text:
+            raise ValueError(
+                f'--split: expected a config whose lists name {SPLIT_VARIABLE}, got '
+                f'{host_args.config}, which is the same for every split'
+            )
         if args.split and host_args.work_dir is None and not cfg.get('work_dir'):
             stem = f'{Path(host_args.config).stem}_split{args.split}'
             cfg.work_dir = str(Path('work_dirs') / stem)

@@ -28,10 +28,14 @@ def split_variable(monkeypatch):
     monkeypatch.delenv(SPLIT_VARIABLE)
 
 
+def config_of_splits(**cfg):
+    return Config(cfg, cfg_text=f"ann_file = 'split_{{{{${SPLIT_VARIABLE}:1}}}}.txt'")
+
+
 @pytest.fixture
 def host(monkeypatch, split_variable):
     """Stand-in for the host's script that records what it was asked to run."""
-    calls = SimpleNamespace(argv=None, cfg=None, given=Config())
+    calls = SimpleNamespace(argv=None, cfg=None, given=config_of_splits())
 
     def merge_args(cfg, args):
         cfg.setdefault('work_dir', args.work_dir or 'work_dirs/default')
@@ -94,9 +98,16 @@ def test_no_split_changes_nothing(monkeypatch, host):
 def test_given_work_dirs_stay(monkeypatch, host):
     run(monkeypatch, '--split', '3', '--work-dir', 'mine')
     assert host.cfg.work_dir == 'mine'
-    host.given = Config(dict(work_dir='of the config'))
+    host.given = config_of_splits(work_dir='of the config')
     run(monkeypatch, '--split', '3')
     assert host.cfg.work_dir == 'of the config'
+
+
+def test_config_without_splits(monkeypatch, host):
+    host.given = Config(dict(ann_file='train.txt'))
+    with pytest.raises(ValueError, match=r'--split: expected .*, got dir/model\.py'):
+        run(monkeypatch, '--split', '2')
+    run(monkeypatch)
 
 
 def test_unknown_split(monkeypatch, host, capsys):
