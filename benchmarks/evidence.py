@@ -10,6 +10,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -145,6 +146,18 @@ def train(
             experiment_name=uuid.uuid4().hex,
         )
         return runner.train().eval()
+
+
+def poses_like(options: VideoOptions, size: tuple[int, int]) -> VideoOptions:
+    """Options of `trimmed` clips of two frames, four times as many to train on."""
+    train, test = options.clips_per_class['train'], options.clips_per_class['test']
+    return replace(
+        options,
+        preset='trimmed',
+        clips_per_class=dict(train=4 * train, test=test),
+        num_frames=2,
+        size=size,
+    )
 
 
 def learn_poses(

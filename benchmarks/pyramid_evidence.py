@@ -12,7 +12,6 @@ standard deviation of top-1 over the seeds; exits with 1 if the command took mor
 """
 
 import sys
-from dataclasses import replace
 
 from evidence import (
     PREPROCESSOR,
@@ -20,6 +19,7 @@ from evidence import (
     learn_poses,
     mean_and_spread,
     parser,
+    poses_like,
     print_minutes,
     render,
     row,
@@ -86,13 +86,7 @@ def run(
         hardness=HARDNESS,
         seed=seed,
     )
-    poses = replace(
-        options,
-        preset='trimmed',
-        clips_per_class=dict(train=4 * clips[0], test=clips[1]),
-        num_frames=2,
-        size=POSE_SIZES[preset],
-    )
+    poses = poses_like(options, POSE_SIZES[preset])
     start, accuracy = learn_poses(build('average', preset), poses, epochs=epochs)
     print(f'{preset}, seed {seed}: {accuracy:.1f} % of single poses', flush=True)
     samples = render(options)

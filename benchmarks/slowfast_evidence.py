@@ -3,17 +3,15 @@
 For each seed makes the videos and trains the tiny configs, with the attention, without
 it, and with the plain head of MMAction2, each with the proposals of the data and end to
 end. All have the same backbone, data, order of the data and schedule. Prints the
-frame-mAP on clips that were not seen, in percent: mean +- standard deviation over the
-seeds, and of what attention gains, seed by seed. Every figure is reported; none has a
-bound.
+frame-mAP on clips that were not seen, in percent: mean and standard deviation over the
+seeds, and of what attention gains, seed by seed. Exits with 1 if the command took more
+than 30 CPU minutes, whatever the figures are.
 
     python benchmarks/slowfast_evidence.py [--seeds 0 1 2] [--clips 24 12]
 """
 
-import argparse
 import logging
 import os
-import statistics
 import sys
 import tempfile
 import time
@@ -21,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from evidence import mean_and_spread, parser, print_minutes
 from mmengine.config import Config
 
 from mmattn.datasets.synthetic import VideoOptions, make_videos
@@ -32,6 +31,7 @@ PERSONS = {
     'end to end': 'slowfast_attn-e2e_tiny-r3d_1xb8-8x2x1-15e_interaction-rgb.py',
 }
 FIRST = 'attention'  # what the others are compared with
+CLIPS, EPOCHS = (24, 12), 15
 DATA = Path('data/synthetic/interaction')
 
 
@@ -70,7 +70,7 @@ HEADS: dict[str, Callable[[Config], None]] = {
 }
 
 
-def make_data(seed: int, clips: list[int]) -> None:
+def make_data(seed: int, clips: tuple[int, int]) -> None:
     train, test = clips
     options = VideoOptions(
         preset='interaction',
@@ -100,26 +100,22 @@ def frame_map_of(persons: str, head: str, seed: int, epochs: int) -> float:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2])
-    parser.add_argument(
-        '--clips', type=int, nargs=2, default=[24, 12], help='train and test, per class'
-    )
-    parser.add_argument('--heads', nargs='+', choices=HEADS, default=list(HEADS))
-    parser.add_argument('--epochs', type=int, default=15)
-    parser.add_argument('--threads', type=int, default=1, help='CPU threads')
-    args = parser.parse_args()
+    options = parser(__doc__.splitlines()[0])
+    options.add_argument('--heads', nargs='+', choices=HEADS, default=list(HEADS))
+    options.add_argument('--threads', type=int, default=1, help='CPU threads')
+    args = options.parse_args()
+    clips, epochs = args.clips or CLIPS, args.epochs or EPOCHS
     torch.set_num_threads(args.threads)
     logging.disable(logging.WARNING)
     outcomes: dict[tuple[str, str], list[float]] = {}
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         for seed in args.seeds:
-            make_data(seed, args.clips)
+            make_data(seed, clips)
             for persons in PERSONS:
                 for head in args.heads:
                     start = time.process_time()
-                    value = frame_map_of(persons, head, seed, args.epochs)
+                    value = frame_map_of(persons, head, seed, epochs)
                     outcomes.setdefault((persons, head), []).append(value)
                     print(
                         f'seed {seed}, {persons}, {head}: {value:.1f} '
@@ -130,19 +126,12 @@ def main() -> int:
     for persons in PERSONS:
         for head in args.heads:
             values = outcomes[persons, head]
-            print(f'{persons}, {head}: {summary(values)}')
+            print(f'{persons}, {head}: {mean_and_spread(values)}')
             if head != FIRST in args.heads:
                 pairs = zip(outcomes[persons, FIRST], values, strict=True)
                 gains = [first - other for first, other in pairs]
-                print(f'{persons}, {FIRST} less {head}: {summary(gains)}')
-    print(f'{time.process_time() / 60:.1f} CPU minutes')
-    return 0
-
-
-def summary(values: list[float]) -> str:
-    """Mean and standard deviation."""
-    spread = statistics.stdev(values) if len(values) > 1 else 0.0
-    return f'{statistics.mean(values):.1f} +- {spread:.1f}'
+                print(f'{persons}, {FIRST} less {head}: {mean_and_spread(gains)}')
+    return 0 if print_minutes() else 1
 
 
 if __name__ == '__main__':

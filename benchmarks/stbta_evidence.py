@@ -13,7 +13,6 @@ accuracies are.
 """
 
 import sys
-from dataclasses import replace
 
 from evidence import (
     PREPROCESSOR,
@@ -21,6 +20,7 @@ from evidence import (
     learn_poses,
     mean_and_spread,
     parser,
+    poses_like,
     print_minutes,
     render,
     row,
@@ -94,14 +94,7 @@ def run(preset: str, seed: int, clips: tuple[int, int], epochs: int) -> list[flo
     )
     start = None
     if preset == 'small':
-        clips_per_class = dict(train=4 * clips[0], test=clips[1])
-        poses = replace(
-            options,
-            preset='trimmed',
-            clips_per_class=clips_per_class,
-            num_frames=2,
-            size=POSE_SIZE,
-        )
+        poses = poses_like(options, POSE_SIZE)
         model = build(preset, attention=False)
         start, accuracy = learn_poses(model, poses, epochs=epochs)
         print(f'{preset}, seed {seed}: {accuracy:.1f} % of single poses', flush=True)

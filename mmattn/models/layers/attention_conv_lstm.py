@@ -4,6 +4,8 @@ Teja and Akunuri, Spatio-temporal attention for video action recognition, sectio
 """
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import cast
 
 import torch
@@ -152,28 +154,19 @@ class AttentionConvLSTM(nn.Module):
         states, maps = [], []
         parts = parts.unflatten(0, (S, -1))
         kernels = self.cell.split_kernels()
-        for part, frame in zip(parts.unbind(1), frames.unbind(1), strict=True):
-            state, memory, weights = self._step(part, frame, state, memory, kernels)
-            states.append(state)
-            maps.append(weights)
-        return torch.stack(states, dim=1), torch.stack(maps, dim=1)
-
-    def _step(
-        self,
-        part: Tensor,
-        frame: Tensor,
-        state: Tensor,
-        memory: Tensor,
-        kernels: list[GateKernel] | None,
-    ) -> tuple[Tensor, Tensor, Tensor]:
+        attend: Callable = self._attend
         if self.with_cp and torch.is_grad_enabled():
-            return checkpoint(
+            attend = partial(
+                checkpoint,
                 self._attend,
-                *(part, frame, state, memory, kernels),
                 use_reentrant=False,
                 preserve_rng_state=False,  # nothing here is random
             )
-        return self._attend(part, frame, state, memory, kernels)
+        for part, frame in zip(parts.unbind(1), frames.unbind(1), strict=True):
+            state, memory, weights = attend(part, frame, state, memory, kernels)
+            states.append(state)
+            maps.append(weights)
+        return torch.stack(states, dim=1), torch.stack(maps, dim=1)
 
     def _attend(
         self,
