@@ -11,11 +11,10 @@ checkpointing.
 """
 
 import argparse
-import subprocess
 import sys
 
 import torch
-from memory import resident_peak
+from memory import in_new_process, resident_peak
 from mmaction.structures import ActionDataSample
 from timing import Comparison, interleaved, report
 from torch import Tensor, nn
@@ -119,21 +118,17 @@ def compare_with_vgg(hidden: int, pairs: int, num_frames: int) -> Comparison:
     return interleaved(lambda: head(frames), lambda: vgg(images), pairs=pairs, warmup=1)
 
 
-def train_memory(hidden: int, with_cp: bool) -> None:
-    """Print what a training step adds to the peak memory of this process, in MiB."""
+def train_memory(hidden: int, with_cp: bool, threads: int) -> float:
+    """What a training step adds to the peak memory of this process, in MiB."""
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
     head = ConvLSTMHead(
         CLASSES, C, num_segments=T, hidden_channels=hidden, with_cp=with_cp
     )
     frames, _, samples = batch()
     before = resident_peak()
     head.loss(frames, samples)['loss_cls'].backward()
-    print((resident_peak() - before) / 2**20)
-
-
-def measured_memory(hidden: int, with_cp: bool) -> float:
-    command = [sys.executable, __file__, '--memory', str(hidden), str(int(with_cp))]
-    run = subprocess.run(command, capture_output=True, text=True, check=True)
-    return float(run.stdout.splitlines()[-1])
+    return (resident_peak() - before) / 2**20
 
 
 def report_share(hidden: int, pairs: int, num_frames: int) -> bool:
@@ -159,13 +154,9 @@ def main() -> int:
     parser.add_argument('--threads', type=int, default=2, help='CPU threads')
     parser.add_argument('--hidden', type=int, nargs='+', default=[16, 512])
     parser.add_argument('--vgg-frames', type=int, default=VGG_FRAMES)
-    parser.add_argument('--memory', type=int, nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
-    if args.memory:
-        train_memory(args.memory[0], bool(args.memory[1]))
-        return 0
     passed = True
     for hidden in args.hidden:
         # A step of width 512 takes many seconds.
@@ -176,7 +167,7 @@ def main() -> int:
         passed &= report(name % 'forward + backward', train, at_most=1)
         passed &= report_share(hidden, pairs, args.vgg_frames)
         for with_cp in (False, True):
-            memory = measured_memory(hidden, with_cp)
+            memory = in_new_process(train_memory, hidden, with_cp, args.threads)
             print(
                 f'hidden {hidden}: training step, with_cp={with_cp}: {memory:.0f} MiB'
             )

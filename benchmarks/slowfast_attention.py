@@ -10,13 +10,12 @@ against the ResNet-50 I3D on a clip, both forward.
 """
 
 import argparse
-import multiprocessing
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from memory import resident_peak
+from memory import in_new_process, resident_peak
 from mmengine.config import Config
 from timing import interleaved, report
 from torch import Tensor
@@ -79,14 +78,8 @@ def forward_steps(
 STEPS = dict(attention=attention_step, module=module_step)
 
 
-def peak_bytes(kind: str, name: str, *sizes: int, device: str) -> float:
-    """Memory that one step adds, measured in a process of its own."""
-    context = multiprocessing.get_context('spawn')
-    with context.Pool(1) as pool:
-        return pool.apply(_peak_bytes, (kind, name, *sizes, device))
-
-
-def _peak_bytes(kind: str, name: str, regions: int, channels: int, device: str) -> int:
+def peak_bytes(kind: str, name: str, regions: int, channels: int, device: str) -> int:
+    """Memory that one step adds to this process."""
     if device == 'cuda':
         STEPS[kind](name, regions, channels, device)()
         return torch.cuda.max_memory_allocated()
@@ -114,7 +107,7 @@ def main() -> int:
     torch.set_num_threads(args.threads)
     sizes = (args.regions, args.channels)
     peaks = {
-        name: peak_bytes('attention', name, *sizes, device=args.device)
+        name: in_new_process(peak_bytes, 'attention', name, *sizes, args.device)
         for name in ATTENTIONS
     }
     ratio = peaks['literal'] / max(peaks['ours'], 1)
@@ -133,7 +126,9 @@ def main() -> int:
     head, backbone = forward_steps(*sizes, args.clip, args.device)
     timing = interleaved(head, backbone, pairs=args.pairs, warmup=1, sync=sync)
     report(f'forward, all branches on {args.regions} regions / backbone', timing)
-    peak = peak_bytes('module', '', ALL_REGIONS, args.channels, device=args.device)
+    peak = in_new_process(
+        peak_bytes, 'module', '', ALL_REGIONS, args.channels, args.device
+    )
     fits = peak <= 8 * GIGABYTE
     print(
         f'peak memory of a step of all branches, {ALL_REGIONS} regions of '

@@ -12,13 +12,16 @@ the process holds before it builds the network.
 """
 
 import argparse
-import os
-import subprocess
 import sys
 from collections.abc import Callable
 
 import torch
-from memory import keep_freed_memory, resident_peak
+from memory import (
+    in_new_process,
+    keep_freed_memory,
+    resident_peak,
+    return_freed_memory,
+)
 from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 from mmengine.registry import init_default_scope
@@ -104,20 +107,9 @@ def make_step(kind: str, mode: str, dtype: str, args: argparse.Namespace) -> Cal
 
 
 def peak_bytes(kind: str, mode: str, dtype: str, args: argparse.Namespace) -> int:
-    """Peak memory of a step, measured in a new process."""
-    # Large tensors get pages of their own, which go back as soon as they are freed.
-    environment = os.environ | {'MALLOC_MMAP_THRESHOLD_': '65536'}
-    command = [sys.executable, '-W', 'ignore', __file__, '--peak', kind, mode, dtype]
-    for key in ('threads', 'clips', 'device'):
-        command += [f'--{key}', str(getattr(args, key))]
-    result = subprocess.run(
-        command, env=environment, check=True, stdout=subprocess.PIPE, text=True
-    )
-    return int(result.stdout.splitlines()[-1])
-
-
-def own_peak_bytes(kind: str, mode: str, dtype: str, args: argparse.Namespace) -> int:
-    """Peak memory of this process over what it holds now."""
+    """Peak memory of a step in this process, over what it holds before."""
+    set_up(args)
+    return_freed_memory()
     if args.device == 'cpu':
         torch.rand(64, 64) @ torch.rand(64, 64)  # loads the libraries
         before = resident_peak()
@@ -180,7 +172,9 @@ def compare_nets(dtype: str, args: argparse.Namespace, sync: Callable) -> bool:
         result = interleaved(stbta, non_local, **options)
         passed &= report(f'{name}, stbta / non_local', result, at_most=1)
         del plain, stbta, non_local
-        peaks = {kind: peak_bytes(kind, mode, dtype, args) for kind in KINDS}
+        peaks = {
+            kind: in_new_process(peak_bytes, kind, mode, dtype, args) for kind in KINDS
+        }
         ratio = peaks['stbta'] / peaks['plain']
         fits = ratio <= MEMORY_BOUND
         passed &= fits
@@ -193,26 +187,22 @@ def compare_nets(dtype: str, args: argparse.Namespace, sync: Callable) -> bool:
     return passed
 
 
+def set_up(args: argparse.Namespace) -> None:
+    """Prepare a process for the networks."""
+    init_default_scope('mmaction')
+    score_in_float32()
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(0)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--pairs', type=int, default=12, help='pairs to time')
     parser.add_argument('--threads', type=int, default=2, help='CPU threads')
     parser.add_argument('--clips', type=int, default=8, help='clips of a batch')
     parser.add_argument('--device', default='cpu', help="'cpu' or 'cuda'")
-    parser.add_argument(
-        '--peak',
-        nargs=3,
-        metavar=('KIND', 'MODE', 'DTYPE'),
-        help='print the peak memory of one case in bytes, and end',
-    )
     args = parser.parse_args()
-    init_default_scope('mmaction')
-    score_in_float32()
-    torch.set_num_threads(args.threads)
-    torch.manual_seed(0)
-    if args.peak:
-        print(own_peak_bytes(*args.peak, args))
-        return 0
+    set_up(args)
     if args.device == 'cpu':
         keep_freed_memory()
     sync = torch.cuda.synchronize if args.device != 'cpu' else lambda: None
