@@ -14,7 +14,7 @@ import argparse
 import sys
 
 import torch
-from memory import in_new_process, resident_peak
+from memory import in_new_process, keep_freed_memory, resident_peak
 from mmaction.structures import ActionDataSample
 from timing import Comparison, interleaved, report
 from torch import Tensor, nn
@@ -155,6 +155,7 @@ def main() -> int:
     parser.add_argument('--hidden', type=int, nargs='+', default=[16, 512])
     parser.add_argument('--vgg-frames', type=int, default=VGG_FRAMES)
     args = parser.parse_args()
+    keep_freed_memory()
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
     passed = True
