@@ -4,7 +4,7 @@ Against torchvision and timm where these are installed, and for I3D against the 
 network with plain symmetric padding; the others have no original that pip installs and
 are timed alone. Random weights, the same on both sides, whose outputs are compared
 first. Exits with 1 if ours costs more parameters or multiply-adds, or takes more than
-1.05 times as long. Prints tables for docs/backbones.md.
+1.05 times as long. Prints tables for docs/complexity.md.
 
     python benchmarks/backbones.py [--archs i3d ...] [--dtype float32 bf16]
         [--pairs 20] [--batch 2] [--size PIXELS] [--threads 2] [--device cpu]

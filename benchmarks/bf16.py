@@ -19,9 +19,9 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from timing import interleaved, report
 
+from mmattn.engine.host_tools import test_in_bf16, train_in_bf16
 from mmattn.testing import make_tiny_data
-from mmattn.utils.host_tools import test_in_bf16, train_in_bf16
-from mmattn.utils.paper_rows import configs_root
+from mmattn.utils.configs import configs_root
 
 CONFIG = 'temporal_lstm-convnet_in1k-pre-vgg16_8xb32-1x1x1-10kiter_ucf101-split1-rgb.py'
 TRAIN_FRAMES = 8

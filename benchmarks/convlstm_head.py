@@ -81,7 +81,9 @@ def batch() -> tuple[Tensor, Tensor, list[ActionDataSample]]:
 
 def compare_with_literal(hidden: int, pairs: int) -> tuple[Comparison, Comparison]:
     """Forward and training step, ours over literal."""
-    head = ConvLSTMHead(CLASSES, C, num_segments=T, hidden_channels=hidden)
+    head = ConvLSTMHead(
+        CLASSES, C, num_segments=T, recurrence=dict(hidden_channels=hidden)
+    )
     literal = LiteralHead(head)
     frames, labels, samples = batch()
     video = frames.unflatten(0, (B, T))
@@ -112,7 +114,9 @@ def compare_with_literal(hidden: int, pairs: int) -> tuple[Comparison, Compariso
 @torch.no_grad()
 def compare_with_vgg(hidden: int, pairs: int, num_frames: int) -> Comparison:
     """Forward of the head over that of VGG-16 on ``num_frames`` of its frames."""
-    head = ConvLSTMHead(CLASSES, C, num_segments=T, hidden_channels=hidden).eval()
+    head = ConvLSTMHead(
+        CLASSES, C, num_segments=T, recurrence=dict(hidden_channels=hidden)
+    ).eval()
     vgg = VGG(16, out='pool5').eval()
     images, (frames, *_) = torch.rand(num_frames, 3, 224, 224), batch()
     return interleaved(lambda: head(frames), lambda: vgg(images), pairs=pairs, warmup=1)
@@ -123,7 +127,10 @@ def train_memory(hidden: int, with_cp: bool, threads: int) -> float:
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     head = ConvLSTMHead(
-        CLASSES, C, num_segments=T, hidden_channels=hidden, with_cp=with_cp
+        CLASSES,
+        C,
+        num_segments=T,
+        recurrence=dict(hidden_channels=hidden, with_cp=with_cp),
     )
     frames, _, samples = batch()
     before = resident_peak()
@@ -154,9 +161,11 @@ def main() -> int:
     parser.add_argument('--threads', type=int, default=2, help='CPU threads')
     parser.add_argument('--hidden', type=int, nargs='+', default=[16, 512])
     parser.add_argument('--vgg-frames', type=int, default=VGG_FRAMES)
+    parser.add_argument('--device', default='cpu', help="'cpu' or 'cuda'")
     args = parser.parse_args()
     keep_freed_memory()
     torch.set_num_threads(args.threads)
+    torch.set_default_device(args.device)
     torch.manual_seed(0)
     passed = True
     for hidden in args.hidden:
@@ -167,7 +176,7 @@ def main() -> int:
         passed &= report(name % 'forward', forward, at_most=1.05)
         passed &= report(name % 'forward + backward', train, at_most=1)
         passed &= report_share(hidden, pairs, args.vgg_frames)
-        for with_cp in (False, True):
+        for with_cp in (False, True) if args.device == 'cpu' else ():
             memory = in_new_process(train_memory, hidden, with_cp, args.threads)
             print(
                 f'hidden {hidden}: training step, with_cp={with_cp}: {memory:.0f} MiB'

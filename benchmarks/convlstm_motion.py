@@ -26,9 +26,9 @@ from evidence import (
     train,
 )
 
-from mmattn.apis.attention import attend
-from mmattn.datasets.synthetic import VideoOptions
 from mmattn.evaluation import mass_in_boxes, pointing_game
+from mmattn.inference.attend import attend
+from mmattn.synthetic import VideoOptions
 
 NUM_CLASSES, NUM_FRAMES, SIDE = 10, 15, 64
 CLIPS, EPOCHS = (120, 20), 8
@@ -42,9 +42,8 @@ MODEL = dict(
         num_classes=NUM_CLASSES,
         in_channels=32,
         num_segments=NUM_FRAMES,
-        hidden_channels=16,
-        feature_size=(16, 16),
         init_cfg=dict(type='Normal', std=1, override=dict(name='fc_cls')),
+        recurrence=dict(hidden_channels=16, feature_size=(16, 16)),
     ),
     data_preprocessor=dict(
         type='mmattn.FrameDataPreprocessor',

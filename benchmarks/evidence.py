@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 import mmattn  # noqa: F401  (registers)
-from mmattn.datasets.synthetic import VideoOptions, render_clip
+from mmattn.synthetic import VideoOptions, render_clip
 
 MAX_MINUTES = 30
 START = time.process_time()
@@ -63,7 +63,6 @@ class Clips(Dataset):
     ) -> None:
         init_default_scope('mmaction')
         sampling, *changes = steps
-        keys = ('video_id', 'num_clips', 'frame_indices')
         self.samples = samples
         self.pipeline = Compose(
             [
@@ -71,7 +70,7 @@ class Clips(Dataset):
                 dict(type='ArrayDecode'),
                 *changes,
                 dict(type='FormatShape', input_format=layout),
-                dict(type='PackActionInputs', meta_keys=keys),
+                dict(type='mmattn.PackClipInputs'),
             ]
         )
 

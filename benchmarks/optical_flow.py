@@ -10,10 +10,10 @@ import time
 from itertools import pairwise
 
 import cv2
-import decord
 import numpy as np
 
 from mmattn.datasets.optical_flow import METHODS, flow_function
+from mmattn.datasets.video_reader import open_video
 
 SIZE = (340, 256)
 
@@ -21,8 +21,8 @@ SIZE = (340, 256)
 def read_frames(video: str | None, count: int) -> list[np.ndarray]:
     """Return gray frames of a video, or of a smooth texture that moves."""
     if video is not None:
-        reader = decord.VideoReader(video, num_threads=1)
-        images = [reader[number].asnumpy() for number in range(count)]
+        with open_video(video) as reader:
+            images = list(reader.frames(0, min(count, len(reader))))
         return [
             cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), SIZE)
             for image in images

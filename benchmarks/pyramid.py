@@ -18,14 +18,14 @@ import time
 import weakref
 
 import torch
-from timing import Comparison, interleaved, report
+from timing import Comparison, interleaved, report, wait_for_gpu
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from mmattn.models import ReductionRecognizer
 from mmattn.models.backbones import InceptionResNetV2
-from mmattn.models.layers.pyramid_attention import PyramidAttention
+from mmattn.models.layers.pyramid import PyramidAttention
 
 SCALES = ((320, 35), (1088, 17), (2080, 8))  # channels and side
 TAPS = ('repeat', 'repeat_1', 'block8')
@@ -130,6 +130,7 @@ def seconds(num_frames: int, repeats: int) -> float:
     for _ in range(repeats + 1):
         start = time.perf_counter()
         neck(maps, num_frames=num_frames)
+        wait_for_gpu()
         times.append(time.perf_counter() - start)
     return statistics.median(times[1:])
 
@@ -188,8 +189,10 @@ def main() -> int:
     parser.add_argument(
         '--full', action='store_true', help='run the backbone on all 25 frames'
     )
+    parser.add_argument('--device', default='cpu', help="'cpu' or 'cuda'")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
+    torch.set_default_device(args.device)
     torch.manual_seed(0)
     loop = compare_with_literal(args.pairs, K)
     passed = report('forward + backward, loop / ours', loop, at_least=2)

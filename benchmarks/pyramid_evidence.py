@@ -27,7 +27,7 @@ from evidence import (
     train,
 )
 
-from mmattn.datasets.synthetic import VideoOptions
+from mmattn.synthetic import VideoOptions
 
 TRAIN_FRAMES = 3
 TEST_FRAMES = (1, 3, 5, 10, 25)

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
-HELPERS = ('evidence', 'originals', 'run_all', 'timing')
+HELPERS = ('evidence', 'gpu', 'originals', 'run_all', 'timing')
 
 
 def main() -> int:

@@ -21,7 +21,7 @@ from timing import interleaved, report
 from torch import Tensor
 
 from mmattn.models.layers import SlowFastAttention
-from mmattn.models.layers.spatiotemporal_self_attention import fused_attention
+from mmattn.models.layers.slowfast_attn_modules import fused_attention
 from mmattn.registry import MODELS
 
 MODEL = Path(__file__).resolve().parent.parent / (

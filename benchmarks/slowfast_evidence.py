@@ -22,7 +22,7 @@ import torch
 from evidence import mean_and_spread, parser, print_minutes
 from mmengine.config import Config
 
-from mmattn.datasets.synthetic import VideoOptions, make_videos
+from mmattn.synthetic import VideoOptions, make_videos
 from mmattn.testing import train_and_test
 
 CONFIGS = Path(__file__).resolve().parent.parent / 'configs/detection/slowfast_attn'

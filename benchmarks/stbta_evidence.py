@@ -28,7 +28,7 @@ from evidence import (
     train,
 )
 
-from mmattn.datasets.synthetic import VideoOptions
+from mmattn.synthetic import VideoOptions
 
 SEGMENTS = 3
 HARDNESS = {'small': 0.5, 'motion': 0.0}

@@ -80,7 +80,7 @@ class LiteralHead(nn.Module):
 
 def compare_with_literal(pairs: int) -> tuple[Comparison, Comparison]:
     """Forward and training step, literal over ours."""
-    head = TemporalLSTMHead(CLASSES, C, num_segments=T, num_steps=T)
+    head = TemporalLSTMHead(CLASSES, C, num_segments=T, lstm=dict(num_steps=T))
     literal = LiteralHead(head)
     frames = torch.rand(B * T, C)
     labels = torch.randint(CLASSES, (B,))
@@ -115,7 +115,7 @@ def compare_with_literal(pairs: int) -> tuple[Comparison, Comparison]:
 @torch.no_grad()
 def compare_with_vgg(pairs: int, num_frames: int) -> Comparison:
     """Forward of the head over that of VGG-16 on ``num_frames`` of its frames."""
-    head = TemporalLSTMHead(CLASSES, C, num_segments=T, num_steps=T).eval()
+    head = TemporalLSTMHead(CLASSES, C, num_segments=T, lstm=dict(num_steps=T)).eval()
     vgg = VGG(16, out='fc6').eval()
     frames, features = torch.rand(num_frames, 3, 224, 224), torch.rand(B * T, C)
     return interleaved(
@@ -130,8 +130,10 @@ def main() -> int:
     parser.add_argument(
         '--full', action='store_true', help='run VGG-16 on all frames, without scaling'
     )
+    parser.add_argument('--device', default='cpu', help="'cpu' or 'cuda'")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
+    torch.set_default_device(args.device)
     torch.manual_seed(0)
     forward, train = compare_with_literal(args.pairs)
     passed = report('forward, literal / ours', forward, at_least=2)

@@ -1,10 +1,15 @@
 """Timing of two functions against each other on a machine that others use too."""
 
+import json
+import os
 import random
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from typing import NamedTuple
+
+RATIOS_VARIABLE = 'MMATTN_RATIOS'  # names a file that report() adds a line of JSON to
 
 
 class Comparison(NamedTuple):
@@ -34,6 +39,7 @@ def interleaved(
     pairs: int = 20,
     warmup: int = 2,
     sync: Callable[[], object] | None = None,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> Comparison:
     """Time ``a`` and ``b`` in turn, and compare them pair by pair.
 
@@ -45,12 +51,15 @@ def interleaved(
         b: Second function, without arguments.
         pairs: Pairs to time.
         warmup: Calls of each before the first pair.
-        sync: Waits for an accelerator, such as ``torch.cuda.synchronize``.
+        sync: Waits for an accelerator; by default for the GPU, if one is in use.
+        clock: Tells seconds; ``time.process_time`` those of the processor, which a
+            machine that others use changes less.
 
     Example:
         >>> interleaved(lambda: sum(range(9)), lambda: sum(range(9)), pairs=2).pairs
         2
     """
+    sync = sync or wait_for_gpu
     for _ in range(warmup):
         a()
         b()
@@ -58,11 +67,11 @@ def interleaved(
     times_a, times_b = [], []
     for _ in range(pairs):
         if order.random() < 0.5:
-            times_a.append(_duration(a, sync))
-            times_b.append(_duration(b, sync))
+            times_a.append(_duration(a, sync, clock))
+            times_b.append(_duration(b, sync, clock))
         else:
-            times_b.append(_duration(b, sync))
-            times_a.append(_duration(a, sync))
+            times_b.append(_duration(b, sync, clock))
+            times_a.append(_duration(a, sync, clock))
     ratios = [x / y for x, y in zip(times_a, times_b, strict=True)]
     low, high = bootstrap_interval(ratios)
     return Comparison(
@@ -107,7 +116,8 @@ def report(
 ) -> bool:
     """Print a comparison and say whether its bound may hold.
 
-    A bound is missed only if the whole interval lies beyond it.
+    A bound is missed only if the whole interval lies beyond it. The comparison also
+    goes as a line of JSON to the file that the variable ``MMATTN_RATIOS`` names.
 
     Args:
         name: What was compared, printed first.
@@ -120,6 +130,10 @@ def report(
         passed, bound = result.high >= at_least, f'bound >= {at_least:g}'
     if at_most is not None:
         passed, bound = result.low <= at_most, f'bound <= {at_most:g}'
+    if path := os.environ.get(RATIOS_VARIABLE):
+        line = dict(name=name, **result._asdict(), bound=bound, passed=passed)
+        with open(path, 'a', encoding='utf-8') as file:
+            file.write(json.dumps(line) + '\n')
     print(
         f'{name}: ratio {result.ratio:.3g} (95 % interval {result.low:.3g} to '
         f'{result.high:.3g}, {result.pairs} pairs; {result.seconds_a * 1e3:.1f} ms / '
@@ -128,11 +142,20 @@ def report(
     return passed
 
 
-def _duration(function: Callable[[], object], sync: Callable | None) -> float:
-    if sync:
-        sync()
-    start = time.perf_counter()
+def wait_for_gpu() -> None:
+    """Wait until the GPU has done all its work, if this process uses one."""
+    torch = sys.modules.get('torch')
+    if torch and torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+
+
+def _duration(
+    function: Callable[[], object],
+    sync: Callable[[], object],
+    clock: Callable[[], float],
+) -> float:
+    sync()
+    start = clock()
     function()
-    if sync:
-        sync()
-    return time.perf_counter() - start
+    sync()
+    return clock() - start

@@ -5,33 +5,49 @@ fault is absent, and may run any number of times.  :func:`repair_stack` runs
 them all when :mod:`mmattn` is imported.
 """
 
+import contextlib
 import functools
+import importlib.abc
 import importlib.util
+import os
 import sys
+from collections.abc import Callable, Iterator, Sequence
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import IO, Any
 
 import torch
 
+from mmattn.compat_host import repair_on_import
+from mmattn.utils.files import replaced_atomically
+from mmattn.utils.safe_pickle import ARRAYS
+
 MMCV_RANGE = '>=2.0.0rc4,<2.2.0'
-LIGHT_INSTALL = 'pip install mmcv-lite==2.1.0'
-FULL_INSTALL = (
-    'MMCV_WITH_OPS=1 pip install --no-build-isolation mmcv==2.1.0 (after torch, '
-    'setuptools<81, ninja and psutil), then pip install mmdet==3.3.0'
+MMCV_INSTALL = 'pip install mmcv-lite==2.1.0'
+MMDET_INSTALL = 'pip install mmdet==3.3.0'
+COMPILED_INSTALL = (
+    'to compile them: pip uninstall -y mmcv-lite; pip install "setuptools<81" wheel '
+    'ninja psutil; MMCV_WITH_OPS=1 pip install --no-build-isolation mmcv==2.1.0'
 )
 
 
 def repair_stack() -> None:
     """Run every repair."""
     require_mmcv()
+    provide_operators()
     provide_missing_drn()
     allow_mmengine_checkpoints()
+    keep_objects_out_of_checkpoints()
     load_addresses_safely()
     drop_code_from_checkpoints()
     keep_functions_out_of_schedulers()
+    write_files_whole()
+    remove_checkpoints_last()
     distribute_without_cuda()
     find_configs_by_package()
+    refuse_scores_of_nan()
+    repair_on_import()
 
 
 def require_mmcv() -> None:
@@ -42,29 +58,54 @@ def require_mmcv() -> None:
     """
     if importlib.util.find_spec('mmcv') is None:
         raise ImportError(
-            f'mmattn needs mmcv{MMCV_RANGE} or mmcv-lite of the same version. '
-            f'For recognition: {LIGHT_INSTALL}. For detection: {FULL_INSTALL}.'
+            f'mmattn needs mmcv{MMCV_RANGE} or mmcv-lite of the same version: '
+            f'{MMCV_INSTALL}'
         )
+
+
+class _OperatorFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds ``mmcv._ext`` where nobody else does."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: Any = None
+    ) -> ModuleSpec | None:
+        """Answer for this one module."""
+        del path, target
+        return ModuleSpec(name, self) if name == 'mmcv._ext' else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Fill the module with our operators; any other name refuses on use."""
+        from mmattn import operators
+
+        for name in operators.__all__:
+            setattr(module, name, getattr(operators, name))
+        module.__getattr__ = operators.refuse  # type: ignore[method-assign]
+
+
+def provide_operators() -> None:
+    """Provide the module ``mmcv._ext``, which mmcv-lite lacks, for detection.
+
+    Importing ``mmcv.ops``, and with it mmdet, fails without it.  The finder of ours
+    comes last, so a compiled module is always found first.
+    """
+    if not any(isinstance(finder, _OperatorFinder) for finder in sys.meta_path):
+        sys.meta_path.append(_OperatorFinder())
+
+
+def has_compiled_operators() -> bool:
+    """Whether ``mmcv._ext`` is the compiled module, not ours."""
+    spec = importlib.util.find_spec('mmcv._ext')
+    return spec is not None and not isinstance(spec.loader, _OperatorFinder)
 
 
 def require_detection() -> None:
     """Check that detection can run; detection components call this first.
 
     Raises:
-        ImportError: In one line, with the commands that install what is missing.
+        ImportError: In one line, with the command that installs what is missing.
     """
-    missing = [
-        name
-        for name in ('mmdet', 'mmcv._ext')
-        if importlib.util.find_spec(name) is None
-    ]
-    if missing:
-        names = {'mmdet': 'mmdet', 'mmcv._ext': "mmcv's compiled operators"}
-        found = ' and '.join(names[name] for name in missing)
-        raise ImportError(
-            f'Action detection needs {found}; install with: pip uninstall -y '
-            f'mmcv-lite; {FULL_INSTALL}.'
-        )
+    if importlib.util.find_spec('mmdet') is None:
+        raise ImportError(f'Action detection needs mmdet: {MMDET_INSTALL}')
 
 
 def refuse_detection(**options: Any) -> None:
@@ -114,39 +155,118 @@ def provide_missing_drn() -> None:
     sys.modules[package], sys.modules[f'{package}.drn'] = parent, module
 
 
-def _history_getattr(owner: Any, name: str) -> Any:
-    """Serve the only attributes that a pickled ``HistoryBuffer`` asks for."""
+def _history_getattr(owner: Any, name: Any) -> str:
+    """Stand in for the only attributes that a pickled ``HistoryBuffer`` asks for."""
     from mmengine.logging import HistoryBuffer
 
-    if owner is HistoryBuffer and name in ('min', 'max', 'mean', 'current'):
-        return getattr(HistoryBuffer, name)
-    raise TypeError(
-        'expected an attribute of HistoryBuffer (min, max, mean, current) in the '
-        f'checkpoint, got {name!r} of {owner!r}: the file is refused'
-    )
+    asked = isinstance(owner, type) and issubclass(owner, HistoryBuffer)
+    if not asked or name not in ('min', 'max', 'mean', 'current'):
+        raise TypeError(
+            'expected an attribute of HistoryBuffer (min, max, mean, current) in the '
+            f'checkpoint, got {name!r} of {owner!r}: the file is refused'
+        )
+    return name
 
 
-def allow_mmengine_checkpoints() -> None:
-    """Let ``torch.load(weights_only=True)`` read MMEngine's own checkpoints.
-
-    Since torch 2.6 that is the default, and MMEngine stores its log buffers beside
-    the weights (open-mmlab/mmengine#1655).  Only these plain data types are allowed;
-    anything else in a checkpoint is still refused.
-    """
+@functools.cache
+def _stored_history() -> type:
+    """Return the class that stands in for ``HistoryBuffer`` in a checkpoint."""
     import numpy as np
     from mmengine.logging import HistoryBuffer
 
-    core: Any = getattr(np, '_core', None) or np.core
-    multiarray = core.multiarray
-    rebuild = [(multiarray._reconstruct, '_reconstruct'), (multiarray.scalar, 'scalar')]
-    allowed: list[Any] = [HistoryBuffer, np.ndarray, np.dtype]
-    for function, name in rebuild:
-        for module in ('numpy.core.multiarray', 'numpy._core.multiarray'):
-            allowed.append((function, f'{module}.{name}'))
-    for dtype in ('Float64', 'Float32', 'Int64', 'Int32', 'Bool'):
-        allowed.append(getattr(np.dtypes, f'{dtype}DType'))
-    allowed.append((_history_getattr, 'builtins.getattr'))
-    torch.serialization.add_safe_globals(allowed)
+    class StoredHistory(HistoryBuffer):
+        """Takes over the two rows of numbers, and none of the functions."""
+
+        def __new__(cls) -> Any:
+            return super().__new__(cls)
+
+        def __setstate__(self, state: Any) -> None:
+            keys = ('_log_history', '_count_history', 'max_length')
+            if not isinstance(state, dict) or not all(key in state for key in keys):
+                raise TypeError(
+                    f'expected {keys} of a HistoryBuffer in the checkpoint, got a '
+                    f'{type(state).__name__}: the file is refused'
+                )
+            logs, counts, length = (state[key] for key in keys)
+            rows = (logs, counts)
+            if (
+                not all(isinstance(row, np.ndarray) and row.ndim == 1 for row in rows)
+                or len(logs) != len(counts)
+                or type(length) is not int
+                or length < len(logs)
+            ):
+                raise TypeError(
+                    'expected two rows of numbers in a HistoryBuffer of the '
+                    'checkpoint, got something else: the file is refused'
+                )
+            HistoryBuffer.__init__(self, logs, counts, length)
+            self.__class__ = HistoryBuffer  # type: ignore[assignment]  # cannot be set again
+
+    return StoredHistory
+
+
+def allow_mmengine_checkpoints() -> None:
+    """Let ``torch.load(weights_only=True)`` read checkpoints that MMEngine wrote.
+
+    Since torch 2.6 that is the default, and MMEngine stores its log buffers beside
+    the weights (open-mmlab/mmengine#1655).  What such a file names gets stand-ins that
+    check all that they are given, see :mod:`mmattn.utils.safe_pickle`; anything else
+    is still refused.  Our own checkpoints need none of it, see
+    :func:`keep_objects_out_of_checkpoints`.
+    """
+    history = 'mmengine.logging.history_buffer.HistoryBuffer'
+    stand_ins: dict[str, Any] = {
+        **ARRAYS,
+        'builtins.getattr': _history_getattr,
+        history: _stored_history(),
+    }
+    torch.serialization.add_safe_globals(
+        [(function, name) for name, function in stand_ins.items()]
+    )
+
+
+def keep_objects_out_of_checkpoints() -> None:
+    """Let MMEngine write its log buffers as lists and NumPy's numbers as Python's.
+
+    A checkpoint then holds tensors and plain data alone, which every
+    ``torch.load(weights_only=True)`` reads.  Resuming makes buffers of the lists; those
+    of older files are taken as they are.
+    """
+    import numpy as np
+    from mmengine.logging import HistoryBuffer, MessageHub
+
+    if hasattr(MessageHub.state_dict, '_mmattn_plain'):
+        return
+    original_state, original_load = MessageHub.state_dict, MessageHub.load_state_dict
+
+    @functools.wraps(original_state)
+    def state_dict(self: Any) -> dict:
+        state = original_state(self)
+        for key, buffer in state['log_scalars'].items():
+            logs, counts = buffer.data
+            state['log_scalars'][key] = dict(
+                log_history=logs.tolist(),
+                count_history=counts.tolist(),
+                max_length=buffer.max_length,
+            )
+        for key, value in state['runtime_info'].items():
+            if isinstance(value, np.generic):
+                state['runtime_info'][key] = value.item()
+        return state
+
+    @functools.wraps(original_load)
+    def load_state_dict(self: Any, state: Any) -> None:
+        if isinstance(state, dict) and isinstance(state.get('log_scalars'), dict):
+            scalars = {
+                key: HistoryBuffer(**value) if isinstance(value, dict) else value
+                for key, value in state['log_scalars'].items()
+            }
+            state = dict(state, log_scalars=scalars)
+        original_load(self, state)
+
+    state_dict._mmattn_plain = True  # type: ignore[attr-defined]
+    MessageHub.state_dict = state_dict
+    MessageHub.load_state_dict = load_state_dict
 
 
 def load_addresses_safely() -> None:
@@ -206,6 +326,92 @@ def keep_functions_out_of_schedulers() -> None:
     _ParamScheduler.state_dict = state_dict
 
 
+def write_files_whole() -> None:
+    """Let MMEngine write local files whole or not at all, checkpoints above all.
+
+    It writes over the old file, so that a run which is killed meanwhile leaves half a
+    checkpoint, or a ``last_checkpoint`` that names nothing.
+    """
+    from mmengine.fileio import LocalBackend
+    from mmengine.hooks import checkpoint_hook
+
+    original = LocalBackend.put
+    if hasattr(original, '_mmattn_whole'):
+        return
+
+    @functools.wraps(original)
+    def put(self: Any, obj: bytes, filepath: str | Path) -> None:
+        path = Path(filepath).resolve()  # what a link points to is replaced
+        if path.exists() and not path.is_file():
+            return original(self, obj, filepath)  # a device or a pipe
+        try:
+            with replaced_atomically(path) as part, open(part, 'wb') as file:
+                file.write(obj)
+                file.flush()
+                os.fsync(file.fileno())  # before the name says that it is whole
+        except OSError as error:  # which names no file where the disk is full
+            raise OSError(error.errno, error.strerror, str(filepath)) from error
+
+    put._mmattn_whole = True  # type: ignore[attr-defined]
+    LocalBackend.put = put
+
+    @contextlib.contextmanager
+    def open_whole(path: str, mode: str) -> Iterator[IO]:
+        with replaced_atomically(Path(path)) as part, open(part, mode) as file:
+            yield file
+
+    checkpoint_hook.open = open_whole  # what it writes `last_checkpoint` with
+
+
+class _RemovesLater:
+    """File backend that notes what to remove instead of doing it."""
+
+    def __init__(self, backend: Any) -> None:
+        self.backend = backend
+        self.removals: list[tuple[Callable[[str], None], str]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.backend, name)
+
+    def remove(self, path: str) -> None:
+        self.removals.append((self.backend.remove, path))
+
+    def rmtree(self, path: str) -> None:
+        self.removals.append((self.backend.rmtree, path))
+
+
+def remove_checkpoints_last() -> None:
+    """Let MMEngine remove old checkpoints after the new ones are written.
+
+    It removes the best, and with ``max_keep_ckpts`` the oldest, before it writes what
+    takes their places; a run killed in between has lost them.
+    """
+    from mmengine.hooks import CheckpointHook
+
+    if hasattr(CheckpointHook, '_mmattn_removes_last'):
+        return
+    CheckpointHook._mmattn_removes_last = True
+
+    def removing_last(original: Any) -> Any:
+        @functools.wraps(original)
+        def method(self: Any, *args: Any, **kwargs: Any) -> None:
+            backend = self.file_backend
+            if isinstance(backend, _RemovesLater):  # a part of saving the best
+                return original(self, *args, **kwargs)
+            later = self.file_backend = _RemovesLater(backend)
+            try:
+                original(self, *args, **kwargs)
+            finally:
+                self.file_backend = backend
+            for remove, path in later.removals:
+                remove(path)
+
+        return method
+
+    for name in ('_save_checkpoint_with_step', '_save_best_checkpoint'):
+        setattr(CheckpointHook, name, removing_last(getattr(CheckpointHook, name)))
+
+
 def distribute_without_cuda() -> None:
     """Let MMEngine's launchers train on machines without CUDA, through gloo.
 
@@ -245,6 +451,41 @@ def distribute_without_cuda() -> None:
 
     on_cpu(MMDistributedDataParallel, 'device_ids', None)
     on_cpu(MMFullyShardedDataParallel, 'device_id', 'cpu')
+
+
+def refuse_scores_of_nan() -> None:
+    """Stop a test whose scores are not finite, before any metric sees them.
+
+    MMAction2's ``AccMetric`` ranks NaN above all numbers and reports an accuracy.
+    """
+    from mmengine.evaluator import Evaluator
+
+    original = Evaluator.process
+    if hasattr(original, '_mmattn_finite'):
+        return
+
+    @functools.wraps(original)
+    def process(self: Any, data_samples: Any, data_batch: Any = None) -> None:
+        for sample in data_samples:
+            _check_scores(sample)
+        original(self, data_samples, data_batch)
+
+    process._mmattn_finite = True  # type: ignore[attr-defined]
+    Evaluator.process = process
+
+
+def _check_scores(sample: Any) -> None:
+    for key, value in sample.items() if hasattr(sample, 'items') else ():
+        if 'score' not in key:
+            continue
+        parts = value.values() if isinstance(value, dict) else (value,)
+        for part in parts:
+            if isinstance(part, torch.Tensor) and not part.isfinite().all():
+                name = sample.get('video_id') or sample.get('filename') or 'a video'
+                raise ValueError(
+                    f'{name}: expected finite scores, got nan or inf in {key}: see '
+                    'whether the weights and the input are finite'
+                )
 
 
 def score_in_float32() -> None:

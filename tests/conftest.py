@@ -9,13 +9,25 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
+from quick import keep_quick, pytest_addoption, pytest_configure  # noqa: F401  (hooks)
 
 import mmattn  # noqa: F401  (repairs the stack before mmaction.models is imported)
+from mmattn.reports.claims import load_claims, value_tests
 from mmattn.testing import make_tiny_data, shrink
-from mmattn.utils.paper_rows import configs_root
+from mmattn.utils.configs import configs_root
 
 ROOT = Path(__file__).resolve().parent.parent
 REAL_DATA = Path(os.environ.get('MMATTN_TEST_DATA', ROOT.parent / 'shared' / 'data'))
+
+
+def pytest_collection_modifyitems(config, items):
+    """Let ``pytest -k pyramid_eq_4`` find the tests of an equation's values."""
+    keep_quick(config, items)
+    names = value_tests(load_claims())
+    for item in items:
+        path = item.path.relative_to(ROOT) if ROOT in item.path.parents else item.path
+        function = getattr(item, 'originalname', item.name)
+        item.extra_keyword_matches.update(names.get((path.as_posix(), function), ()))
 
 
 @pytest.fixture(autouse=True)
@@ -36,10 +48,38 @@ def real_data() -> Path:
     return REAL_DATA
 
 
+@pytest.fixture
+def two_streams() -> dict:
+    """Config of a model of two streams of stored features."""
+    stream = dict(
+        type='mmattn.FrameRecognizer',
+        backbone=dict(type='mmattn.StoredFeatures'),
+        cls_head=dict(
+            type='mmattn.TemporalLSTMHead', num_classes=3, in_channels=4, num_segments=2
+        ),
+    )
+    return dict(type='mmattn.TwoStreamRecognizer', rgb=stream, flow=stream)
+
+
+@pytest.fixture(scope='session')
+def shared_cases() -> Path:
+    """Folder of small inputs that once failed; skips where it is absent."""
+    folder = REAL_DATA.parent / 'cases'
+    if not folder.is_dir():
+        pytest.skip(f'no cases at {folder}; set MMATTN_TEST_DATA to a folder beside it')
+    return folder
+
+
 @pytest.fixture(scope='session')
 def tiny_data(tmp_path_factory) -> Path:
     """Folder of tiny videos, flow and features; tests must not change it."""
     return make_tiny_data(tmp_path_factory.mktemp('tiny'))
+
+
+@pytest.fixture(scope='session')
+def films_folder(tmp_path_factory) -> Path:
+    """Folder of numbered videos, which the tests that need one write once."""
+    return tmp_path_factory.mktemp('films')
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ def test_unknown_option_of_a_pipeline_step(shrunk, tmp_path):
 @pytest.mark.parametrize(
     'part, key, value, message',
     [
-        ('cls_head', 'query', 'middle', "query: expected one of .* got 'middle'"),
+        ('cls_head', 'lstm.query', 'middle', "query: expected one of .* got 'middle'"),
         ('cls_head', 'test_steps', 9, 'test_steps: expected 1 to num_steps=4, got 9'),
         ('cls_head', 'type', 'mmattn.NoHead', 'mmattn.NoHead is not in'),
         ('backbone', 'depth', 12, 'depth: expected .* got 12'),
@@ -51,7 +51,7 @@ def test_unknown_option_of_a_pipeline_step(shrunk, tmp_path):
 )
 def test_option_out_of_range(shrunk, tmp_path, part, key, value, message):
     cfg = shrunk(VIDEO)
-    cfg.model[part][key] = value
+    cfg.merge_from_dict({f'model.{part}.{key}': value})
     with pytest.raises((ValueError, KeyError), match=message):
         build_runner(cfg, tmp_path)
 
@@ -89,7 +89,9 @@ def test_more_classes_in_the_list_than_in_the_head(shrunk, tmp_path):
     cfg = shrunk(VIDEO)
     cfg.model.cls_head.num_classes = 2
     cfg.train_dataloader.dataset.num_classes = 3
-    with pytest.raises(ValueError, match=r'gt_label: .*num_classes=2 says, got 2'):
+    with pytest.raises(
+        ValueError, match=r'expected the 2 classes of the head, got 3 in .*videos.txt'
+    ):
         build_runner(cfg, tmp_path).train()
 
 

@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 import pickle
+import re
 import subprocess
 import sys
 
@@ -10,13 +11,14 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.logging import HistoryBuffer
+from mmengine.logging import HistoryBuffer, MessageHub
 from mmengine.optim.scheduler import OneCycleLR
 from mmengine.runner import Runner
 
 from mmattn import compat
+from mmattn.testing import build_runner
 
-LIGHT = importlib.util.find_spec('mmcv._ext') is None
+NO_MMDET = importlib.util.find_spec('mmdet') is None
 
 
 def run_python(code: str) -> subprocess.CompletedProcess:
@@ -80,6 +82,73 @@ def test_mmengine_checkpoint_loads_with_weights_only(tmp_path):
     assert loaded['message_hub']['log_scalars']['loss'].statistics('mean') == 2.0
     assert loaded['scalar'] == 2.5
     assert loaded['array'].tolist() == [0, 1, 2]
+
+
+def test_history_of_an_old_checkpoint_is_the_usual_class_again(tmp_path):
+    """Neither its functions nor its class stay those of the file."""
+    before = dict(HistoryBuffer._statistics_methods)
+    torch.save([HistoryBuffer([1.0, 3.0], [1, 1], 9)], tmp_path / 'a.pth')
+    [buffer] = torch.load(tmp_path / 'a.pth', weights_only=True)
+    assert type(buffer) is HistoryBuffer
+    assert type(buffer.data[0]) is np.ndarray
+    assert buffer.max_length == 9
+    assert HistoryBuffer._statistics_methods == before
+
+
+class OldHub(MessageHub):
+    """As MMEngine is without us."""
+
+    state_dict = MessageHub.state_dict.__wrapped__
+
+
+@pytest.mark.parametrize('kind', [MessageHub, OldHub], ids=['new', 'old'])
+def test_message_hubs_are_restored(tmp_path, kind):
+    hub = kind('first')
+    hub.update_scalar('train/loss', 2.0)
+    hub.update_scalar('train/loss', 4.0, 3)
+    hub.update_scalar('passing', 1.0, resumed=False)
+    hub.update_info('best', np.float64(0.5))
+    hub.update_info('epoch', 7)
+    torch.save(hub.state_dict(), tmp_path / 'a.pth')
+    other = MessageHub('second')
+    other.load_state_dict(torch.load(tmp_path / 'a.pth', weights_only=True))
+    assert other.get_scalar('train/loss').mean() == (2 + 4) / (1 + 3)
+    assert other.get_scalar('train/loss').max_length == 1_000_000
+    assert (other.get_info('best'), other.get_info('epoch')) == (0.5, 7)
+    assert set(other.log_scalars) == {'train/loss'}
+    other.update_scalar('train/loss', 8.0)
+    assert other.get_scalar('train/loss').current() == 8.0
+
+
+def test_new_hub_takes_over_another_hub():
+    first, second = MessageHub('a'), MessageHub('b')
+    first.update_scalar('loss', 2.0)
+    second.load_state_dict(first)
+    assert second.get_scalar('loss').current() == 2.0
+
+
+def test_own_checkpoints_need_no_stand_ins(shrunk, tmp_path):
+    """Torch alone reads what a run of ours wrote, with optimizer, rates and logs."""
+    cfg = shrunk('temporal_lstm_vgg16-fc6_1xb64-30x1-50e_ucf101-split1-rgb')
+    cfg.train_cfg.max_epochs = 2
+    build_runner(cfg, tmp_path).train()
+    files = sorted(tmp_path.glob('*.pth'))
+    assert len(files) >= 2
+    code = (
+        'import sys, torch\n'
+        'for path in sys.argv[1:]:\n'
+        '    content = torch.load(path, weights_only=True)\n'
+        "    print(sorted(content), len(content['message_hub']['log_scalars']))\n"
+        "assert 'mmengine' not in sys.modules\n"
+    )
+    result = subprocess.run(
+        [sys.executable, '-c', code, *files], capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    assert 'optimizer' in result.stdout
+    hub = MessageHub('resumed')
+    hub.load_state_dict(torch.load(tmp_path / 'epoch_2.pth')['message_hub'])
+    assert hub.get_scalar('train/loss').data[0].size > 0
 
 
 def test_checkpoints_of_one_cycle_schedules_load(tmp_path):
@@ -150,28 +219,63 @@ def test_configs_are_found_by_package_name():
     assert MODULE2PACKAGE['mmattn'] == 'mmattn'
 
 
-@pytest.mark.skipif(not LIGHT, reason='mmcv has its operators here')
-def test_light_install_names_detection_packages_in_one_line():
-    with pytest.raises(ImportError, match='Action detection needs') as error:
-        compat.require_detection()
-    message = str(error.value)
-    assert '\n' not in message
-    assert 'mmdet==' in message
-    assert 'mmcv==2.1.0' in message
-
-
 @pytest.mark.det
-@pytest.mark.skipif(LIGHT, reason='light install')
-def test_full_install_passes_the_detection_check():
+@pytest.mark.skipif(NO_MMDET, reason='mmdet is not installed')
+def test_the_detection_check_passes():
     assert compat.require_detection() is None
 
 
-def test_detection_check_names_what_is_missing(monkeypatch):
+def test_checks_name_what_is_missing_in_one_line(monkeypatch):
     monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None)
-    with pytest.raises(ImportError, match=r"mmdet and mmcv's compiled operators"):
-        compat.require_detection()
-    with pytest.raises(ImportError, match=r'pip install mmcv-lite==2\.1\.0'):
-        compat.require_mmcv()
+    for check, command in (
+        (compat.require_detection, 'pip install mmdet==3.3.0'),
+        (compat.require_mmcv, 'pip install mmcv-lite==2.1.0'),
+    ):
+        with pytest.raises(ImportError, match=re.escape(f': {command}') + '$') as error:
+            check()
+        assert '\n' not in str(error.value)
+
+
+FAKE_MMCV = """
+import importlib.util, pathlib, sys
+package = pathlib.Path({folder!r}, 'mmcv')
+package.mkdir()
+(package / '__init__.py').touch()
+if {compiled}:
+    (package / '_ext.py').write_text('nms = "compiled"')
+sys.path.insert(0, {folder!r})
+from mmattn import compat
+compat.provide_operators()
+compat.provide_operators()
+print(sum(isinstance(f, compat._OperatorFinder) for f in sys.meta_path))
+print(compat.has_compiled_operators())
+import mmcv._ext
+print(mmcv._ext.nms == 'compiled', hasattr(mmcv._ext, 'anything'))
+"""
+
+
+@pytest.mark.parametrize('compiled', [True, False])
+def test_compiled_operators_are_never_replaced(tmp_path, compiled):
+    result = run_python(FAKE_MMCV.format(folder=str(tmp_path), compiled=compiled))
+    expected = [str(x) for x in (1, compiled, compiled, not compiled)]
+    assert result.stdout.split() == expected, result.stderr
+
+
+@pytest.mark.skipif(compat.has_compiled_operators(), reason='mmcv is compiled here')
+def test_other_operators_say_how_to_get_them():
+    from mmcv.ops import box_iou_rotated
+
+    boxes = torch.tensor([[1.0, 2, 3, 4, 0]])
+    with pytest.raises(NotImplementedError, match='MMCV_WITH_OPS=1 pip') as error:
+        box_iou_rotated(boxes, boxes)
+    assert "for 'box_iou_rotated', got mmcv-lite" in str(error.value)
+
+
+def test_reports_of_the_environment_name_the_operators():
+    from mmattn import operators
+
+    assert 'mmattn' in operators.get_compiler_version()
+    assert 'mmattn' in operators.get_compiling_cuda_version()
 
 
 def test_importing_mmattn_imports_no_models():
@@ -197,7 +301,7 @@ print(type(MODELS.build(dict(type='mmattn.StoredFeatures'))).__name__)
 
 
 @pytest.mark.det
-@pytest.mark.skipif(LIGHT, reason='light install')
+@pytest.mark.skipif(NO_MMDET, reason='mmdet is not installed')
 def test_names_resolve_inside_mmdet_scope():
     code = """
 import mmattn
@@ -254,3 +358,22 @@ def test_addresses_unpickle_no_code(tmp_path, monkeypatch):
 
 def _copy_malicious(url, destination, *args, **kwargs):
     torch.save({'state_dict': Malicious()}, destination)
+
+
+@pytest.mark.parametrize('value', [float('nan'), float('inf')])
+@pytest.mark.parametrize('named', [True, False])
+def test_no_metric_sees_scores_that_are_no_numbers(value, named):
+    """The host's AccMetric would report an accuracy of 1."""
+    from mmaction.evaluation import AccMetric
+    from mmaction.structures import ActionDataSample
+    from mmengine.evaluator import Evaluator
+
+    evaluator = Evaluator([AccMetric()])
+    sample = ActionDataSample(metainfo={'video_id': 'run/a'} if named else {})
+    sample.set_gt_label(1).set_pred_score(torch.tensor([0.5, value]))
+    name = 'run/a' if named else 'a video'
+    with pytest.raises(ValueError, match=f'{name}: .* got nan or inf in pred_score'):
+        evaluator.process([sample])
+    sample.set_pred_score(torch.tensor([0.25, 0.75]))
+    evaluator.process([sample])
+    assert evaluator.evaluate(1)['acc/top1'] == 1

@@ -1,25 +1,43 @@
-"""List the table rows of the papers: figure reported, config, commands, ours if run.
+"""List, plan and run the table rows of the papers.
 
-python tools/paper_rows.py [--key KEY] [--format text|json|markdown]
-python tools/paper_rows.py --check          build, train and test each row, shrunk
-python tools/paper_rows.py --write-readmes  make the tables of the READMEs anew
+Without --plan and --run rows are listed: what the paper reports, what the row gave
+here, and each command of it. ROW is a name that the list shows, or a pattern of names;
+all rows by default.
+
+python tools/paper_rows.py 'stbta-1-*' --format markdown
+python tools/paper_rows.py 'stbta-1-*' --plan --gpus 4
+python tools/paper_rows.py stbta-6-two-stream-stbta-net-ucf101 --run --gpus 4
+python tools/paper_rows.py 'convlstm-*' --run --device cpu --scale tiny
+python tools/paper_rows.py --record work_dirs/rows
+python tools/paper_rows.py --write-pages
 """
 
-import argparse
 import json
 import sys
 import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
-from mmattn.utils.paper_rows import (
+import torch
+
+from mmattn.reports.row_batches import fit_plan
+from mmattn.reports.row_commands import row_commands
+from mmattn.reports.row_costs import write_costs
+from mmattn.reports.row_estimates import plan_text
+from mmattn.reports.row_plan import RESULTS, plan_rows
+from mmattn.reports.row_records import record_results
+from mmattn.reports.row_run import run_plan
+from mmattn.reports.row_tables import markdown_table, write_pages
+from mmattn.reports.row_tiny import shrink_plan
+from mmattn.reports.rows import (
     PaperRow,
-    configs_root,
     distinct_runs,
+    find_rows,
     load_config,
     load_rows,
-    markdown_table,
-    with_table,
 )
+from mmattn.utils.command_line import run_tool, tool_parser
 from mmattn.utils.progress import progress_bar
 
 
@@ -44,46 +62,116 @@ def check(rows: list[PaperRow]) -> int:
     return 1 if failed else 0
 
 
-def main() -> int:
-    """Run the tool."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def list_rows(rows: list[PaperRow], kind: str, processes: int) -> None:
+    """Print rows with their commands."""
+    if kind == 'markdown':
+        print(markdown_table(rows))
+        return
+    plan = fit_plan(plan_rows(rows), processes=processes)
+    commands = {goal.row.id: row_commands(goal, plan) for goal in plan.goals}
+    if kind == 'json':
+        listed = [
+            dict(asdict(row), id=row.id, commands=commands[row.id]) for row in rows
+        ]
+        print(json.dumps(listed, indent=2))
+        return
+    paper = None
+    for row in rows:
+        if row.paper != paper:
+            paper = row.paper
+            print(f'# {paper}')
+        print(
+            f'{row.id}: table {row.table}: {row.row}, {row.dataset} '
+            f'({row.metric}): paper {row.reported}, ours {row.measured}'
+        )
+        for command in commands[row.id]:
+            print(f'    {command}')
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the tool.
+
+    Args:
+        argv: Its arguments, those of the process by default.
+    """
+    parser = tool_parser(__doc__)
+    parser.add_argument('rows', nargs='*', metavar='ROW', help='rows; all by default')
     parser.add_argument('--key', help='only the rows of this system')
     parser.add_argument(
         '--format', choices=('text', 'json', 'markdown'), default='text'
     )
-    parser.add_argument('--check', action='store_true')
-    parser.add_argument('--write-readmes', action='store_true')
-    args = parser.parse_args()
+    parser.add_argument(
+        '--plan', action='store_true', help='print what has to be run, and its cost'
+    )
+    parser.add_argument(
+        '--run', action='store_true', help='run it, going on where it stopped'
+    )
+    parser.add_argument('--gpus', type=int, help='processes, one for each GPU')
+    parser.add_argument('--device', choices=('cuda', 'cpu'))
+    parser.add_argument(
+        '--samples', type=int, help='most samples of a GPU at once: by its memory'
+    )
+    parser.add_argument('--scale', choices=('paper', 'tiny'), default='paper')
+    parser.add_argument(
+        '--speed', type=float, help='tera multiply-adds a second of a GPU, for --plan'
+    )
+    parser.add_argument('--out', default=RESULTS, help='folder of the results')
+    parser.add_argument(
+        '--check', action='store_true', help='train and test a step of each, shrunk'
+    )
+    parser.add_argument(
+        '--record', metavar='FOLDER', help='take over the results of a run as ours'
+    )
+    parser.add_argument(
+        '--write-pages', action='store_true', help='make the tables of the docs anew'
+    )
+    parser.add_argument(
+        '--count-costs', action='store_true', help='count what --plan reckons with'
+    )
+    args = parser.parse_args(argv)
+    for name in ('gpus', 'samples', 'speed'):
+        value = getattr(args, name)
+        if value is not None and value <= 0:
+            parser.error(f'--{name}: expected a number above 0, got {value}')
+    if args.device == 'cuda' and not torch.cuda.is_available():
+        parser.error('--device: expected a GPU for cuda, got none here')
     all_rows = load_rows()
-    rows = [row for row in all_rows if args.key in (None, row.key)]
+    rows = find_rows(all_rows, args.rows) if args.rows else all_rows
+    rows = [row for row in rows if args.key in (None, row.key)]
     if args.check:
         return check(rows)
-    if args.write_readmes:
-        for key in sorted({row.key for row in rows}):
-            readme = next(configs_root().rglob(f'{key}/README.md'))
-            text = with_table(readme.read_text(), all_rows, key)
-            readme.write_text(text, encoding='utf-8')
-            print(readme)
-    elif args.format == 'json':
-        print(json.dumps([row.as_dict() for row in rows], indent=2))
-    elif args.format == 'markdown':
-        print(markdown_table(rows))
+    if args.record:
+        print(*record_results(all_rows, args.record), sep='\n')
+        return 0
+    if args.write_pages:
+        print(*write_pages(all_rows), sep='\n')
+        return 0
+    if args.count_costs:
+        print(write_costs(plan_rows(all_rows)))
+        return 0
+    if not (args.plan or args.run):
+        list_rows(rows, args.format, args.gpus or 1)
+        return 0
+    device = args.device or (
+        'cuda' if torch.cuda.is_available() or args.plan else 'cpu'
+    )
+    if args.run and not args.device and not torch.cuda.is_available():
+        parser.error('--run: expected a GPU, or --device cpu, got neither')
+    processes = args.gpus or max(1, torch.cuda.device_count())
+    plan = plan_rows(rows, args.out, device=device)
+    if args.scale == 'tiny':
+        plan = shrink_plan(plan, processes=processes)
     else:
-        paper = None
-        for row in rows:
-            if row.paper != paper:
-                paper = row.paper
-                print(f'# {paper}')
-            print(
-                f'{row.key} table {row.table}: {row.row}, {row.dataset} '
-                f'({row.metric}): paper {row.reported}, ours {row.measured}'
-            )
-            for command in row.commands:
-                print(f'    {command}')
-    return 0
+        plan = fit_plan(plan, processes=processes, samples=args.samples)
+    if args.plan:
+        counted = args.scale == 'paper'
+        print(plan_text(plan, speed=args.speed, counted=counted))
+        return 0
+    failed = run_plan(plan, scale=args.scale)
+    for sentence in failed:
+        print(f'failed: {sentence}', file=sys.stderr)
+    return 1 if failed else 0
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_tool(main))

@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # Make a virtual environment with versions that are known to work together.
-#   tools/setup_env.sh light DIR   recognition only: mmcv-lite, no compiler
-#   tools/setup_env.sh full  DIR   everything: mmdet, mmcv with its operators, developer tools
-# Finished steps are remembered in DIR/.steps, so an interrupted set-up goes on.
+#   tools/setup_env.sh user     DIR   everything that users need; no compiler
+#   tools/setup_env.sh dev      DIR   the same and the developer's tools
+#   tools/setup_env.sh compiled DIR   the latter with mmcv's operators compiled, in C++
+# `dev` completes an environment of `user`.  Finished steps are remembered in DIR/.steps,
+# so an interrupted set-up goes on.
 set -euo pipefail
 
 kind=${1:-}
 venv=${2:-}
-if [[ ! $kind =~ ^(light|full)$ || -z $venv ]]; then
-    echo 'usage: tools/setup_env.sh light|full DIR' >&2
+if [[ ! $kind =~ ^(user|dev|compiled)$ || -z $venv ]]; then
+    echo 'usage: tools/setup_env.sh user|dev|compiled DIR' >&2
     exit 2
 fi
 python=${PYTHON:-python3.11}
@@ -30,7 +32,7 @@ step() {
     local name=$1 advice=$2 start=$SECONDS
     shift 2
     grep -qxF "$name" "$venv/.steps" 2>/dev/null && return
-    printf '[%s] %s ... ' "$kind" "$name"
+    printf '[set-up] %s ... ' "$name"
     "$@" >>"$log" 2>&1 || { echo failed; fail "$name" "$advice"; }
     echo "$((SECONDS - start)) s"
     echo "$name" >>"$venv/.steps"
@@ -46,40 +48,53 @@ fi
 pip="$venv/bin/python -m pip --disable-pip-version-check"
 network="check that pip reaches a package index, then run the command again (log: $log)"
 
-step 'pip and build tools' "$network" \
-    $pip install -U 'pip>=24' 'setuptools<81' wheel
-step "torch $torch" "$network" $pip install "torch==$torch"
-
 build_mmcv() {
-    local tag wheels
+    local tag wheels jobs
     tag=$("$venv/bin/python" -c \
         "import sys, torch; print(f'py{sys.version_info[0]}{sys.version_info[1]}-torch{torch.__version__}')")
     wheels=$cache/$tag
+    jobs=$(env -u OMP_NUM_THREADS nproc) # nproc counts no more than OMP_NUM_THREADS
     if ! compgen -G "$wheels/mmcv-$mmcv-*.whl" >/dev/null; then
         mkdir -p "$wheels"
         # The operators are skipped silently if the build cannot see torch, and pip's
         # own cache may hold a wheel that was built without them or for another torch.
-        PATH="$(cd "$venv/bin" && pwd):$PATH" MMCV_WITH_OPS=1 MAX_JOBS=${MAX_JOBS:-$(nproc)} \
+        PATH="$(cd "$venv/bin" && pwd):$PATH" MMCV_WITH_OPS=1 MAX_JOBS=${MAX_JOBS:-$jobs} \
             $pip wheel --no-cache-dir --no-build-isolation --no-deps -w "$wheels.part" "mmcv==$mmcv"
         mv "$wheels.part"/mmcv-*.whl "$wheels/"
         rmdir "$wheels.part"
     fi
     $pip install "$wheels"/mmcv-"$mmcv"-*.whl
-    "$venv/bin/python" -c 'from mmcv.ops import RoIAlign'
+    "$venv/bin/python" -c 'import mmcv._ext'
 }
 
-if [[ $kind == light ]]; then
-    step "mmcv-lite $mmcv" "$network" $pip install "mmcv-lite==$mmcv"
-    extras=''
-else
+# opencv-python (of mmengine) and opencv-contrib-python (of mmaction2) own the same module;
+# only the latter has TV-L1.
+keep_one_opencv() {
+    $pip uninstall -y opencv-python
+    $pip install -c "$root/tools/constraints.txt" --force-reinstall --no-deps \
+        opencv-contrib-python
+    "$venv/bin/python" -c 'import cv2; cv2.optflow'
+}
+
+step 'pip and build tools' "$network" $pip install -U 'pip>=24' 'setuptools<81' wheel
+step "torch $torch" "$network" $pip install "torch==$torch"
+if [[ $kind == compiled ]]; then
     command -v c++ >/dev/null || fail 'finding a C++ compiler' \
-        'install one (Debian: apt-get install g++), or use the light set-up: make demo'
-    step 'compiler helpers' "$network" $pip install ninja psutil
-    echo "[full] mmcv $mmcv is built from source once: about 7 minutes on 2 cores"
-    step "mmcv $mmcv with operators" \
+        'install one (Debian: apt-get install g++), or do without: make setup'
+    step 'ninja and psutil' "$network" $pip install ninja psutil
+    step "mmcv $mmcv, compiled on all cores; minutes" \
         "see $log; a compiler that runs out of memory needs fewer jobs: MAX_JOBS=1 make ..." \
         build_mmcv
-    extras='[det,dev,docs,export,vis]'
+else
+    step "mmcv-lite $mmcv" "$network" $pip install "mmcv-lite==$mmcv"
 fi
 step 'mmattn and what it needs' "$network" \
-    $pip install -c "$root/tools/constraints.txt" -e "$root$extras"
+    $pip install -c "$root/tools/constraints.txt" -e "$root[export,vis,weights]"
+if [[ $kind != user ]]; then
+    step "developer's tools" "$network" \
+        $pip install -c "$root/tools/constraints.txt" -e "$root[dev,docs]"
+fi
+if compgen -G "$venv/lib/python*/site-packages/opencv_python-*" >/dev/null; then
+    sed -i.old '/^one OpenCV$/d' "$venv/.steps" # the steps above brought it back
+    step 'one OpenCV' "$network" keep_one_opencv
+fi

@@ -3,7 +3,10 @@
 python tools/test.py CONFIG CHECKPOINT [--bf16] [--split N] [--dump FILE.pkl] [...]
 """
 
-from mmattn.utils.host_tools import run_host_tool, test_in_bf16
+import sys
+
+from mmattn.engine.host_tools import run_host_tool, test_in_bf16
+from mmattn.utils.command_line import run_tool
 
 if __name__ == '__main__':
-    run_host_tool('test.py', test_in_bf16)
+    sys.exit(run_tool(lambda: run_host_tool('test.py', test_in_bf16, __doc__)))

@@ -3,7 +3,10 @@
 python tools/train.py CONFIG [--bf16] [--split N] [any option of MMAction2's script]
 """
 
-from mmattn.utils.host_tools import run_host_tool, train_in_bf16
+import sys
+
+from mmattn.engine.host_tools import run_host_tool, train_in_bf16
+from mmattn.utils.command_line import run_tool
 
 if __name__ == '__main__':
-    run_host_tool('train.py', train_in_bf16)
+    sys.exit(run_tool(lambda: run_host_tool('train.py', train_in_bf16, __doc__)))

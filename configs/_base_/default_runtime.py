@@ -13,9 +13,14 @@ default_hooks = dict(
     sync_buffers=dict(type='SyncBuffersHook'))
 custom_hooks = [
     dict(type='mmattn.ReproducibleHook'),
+    dict(type='mmattn.ChannelsLastHook'),
     dict(type='mmattn.CheckpointGuardHook'),
+    dict(type='mmattn.ClassCountHook'),
+    dict(type='mmattn.DivergenceHook'),
+    dict(type='mmattn.MissedValidationHook'),
 ]
 
+channels_last = True  # memory layout of convolutions; False is PyTorch's own
 env_cfg = dict(
     cudnn_benchmark=False,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),

@@ -12,6 +12,8 @@ from .transforms import (
     FlowTenCrop,
     LoadFeatures,
     SampleWindows,
+    VideoDecode,
+    VideoInit,
     dequantize_flow,
     quantize_flow,
 )
@@ -37,6 +39,8 @@ __all__ = [
     'SeededIndex',
     'SeededSampler',
     'TwoStreamDataset',
+    'VideoDecode',
+    'VideoInit',
     'ZipFrames',
     'dequantize_flow',
     'quantize_flow',

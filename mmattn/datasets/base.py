@@ -1,15 +1,21 @@
 """What our data sets add to MMAction2's: checked lists and broken-video handling."""
 
+import contextlib
+import gc
 import logging
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from mmaction.datasets import transforms as host
 from mmaction.datasets.base import BaseActionDataset
-from mmengine.fileio import isfile, list_from_file
+from mmengine.dataset import Compose
+from mmengine.fileio import isfile
 from mmengine.logging import print_log
+
+from mmattn.utils.text import DELIMITERS, read_lines, split_fields
 
 from .samplers import seeded_rng
 
@@ -24,6 +30,8 @@ DECODE_STEPS = (
     host.PyAVDecode,
     host.RawFrameDecode,
 )
+JOINED = re.compile(r'[,;\t]\s*"?\d+"?$')  # a label that is no field of its own
+LABEL_HEADERS = ('action', 'class', 'class_id', 'label', 'label_id', 'labels')
 DECODER_PACKAGES = ('av', 'cv2', 'decord')
 
 
@@ -41,6 +49,7 @@ class ListLine(NamedTuple):
     path: str
     counts: list[int]
     labels: list[int]
+    number: int = 0
 
 
 def is_broken_input(step: Any, error: Exception) -> bool:
@@ -95,6 +104,29 @@ def check_decoded(results: dict) -> None:
             raise BrokenVideoError(f'sampled frame {number} cannot be decoded')
 
 
+def join_steps(steps: Sequence[Any]) -> list[Any]:
+    """Let steps that offer it do the next step's work frame by frame.
+
+    Args:
+        steps: Steps of a pipeline.  One with a method ``joined_with`` is asked for a
+            step that stands for itself and the next one.
+
+    Example:
+        >>> from mmattn.datasets import VideoDecode
+        >>> join_steps([VideoDecode(), host.Resize(scale=(-1, 256))])[0].then
+        (Resize(scale=(inf, 256), keep_ratio=True, interpolation=bilinear, lazy=False),)
+    """
+    joined: list[Any] = []
+    for step in steps:
+        join = getattr(joined[-1], 'joined_with', None) if joined else None
+        both = join(step) if join else None
+        if both is None:
+            joined.append(step)
+        else:
+            joined[-1] = both
+    return joined
+
+
 def run_steps(steps: Sequence[Any], results: dict) -> Any:
     """Run steps of a pipeline on a sample.
 
@@ -110,7 +142,7 @@ def run_steps(steps: Sequence[Any], results: dict) -> Any:
         >>> run_steps([], {'label': 1})
         {'label': 1}
     """
-    for step in steps:
+    for step in join_steps(steps):
         try:
             results = step(results)
         except BrokenVideoError:
@@ -129,13 +161,31 @@ def run_steps(steps: Sequence[Any], results: dict) -> Any:
     return results
 
 
+@contextlib.contextmanager
+def without_collector() -> Iterator[None]:
+    """Keep Python from looking for cycles, which takes longer than to read a list.
+
+    Example:
+        >>> with without_collector():
+        ...     gc.isenabled()
+        False
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 class CheckedActionDataset(BaseActionDataset):
     """Base of our data sets: checks lists early and survives broken videos.
 
     The list is read when the data set is built, and every line is checked then.
     Files are opened when a sample is read.  Each sample has ``video_id``, the path
     that stands in the list without its extension, so that a video and the folder of
-    its flow agree; ``PackActionInputs`` keeps it in the metainfo.
+    its flow agree; ``mmattn.PackClipInputs`` keeps it in the metainfo.
 
     An index with a seed (:class:`~mmattn.datasets.samplers.SeededIndex`) seeds the
     generators of Python, NumPy and PyTorch for this sample alone; their states are
@@ -185,9 +235,19 @@ class CheckedActionDataset(BaseActionDataset):
                 'expected multi_class=True with `allow_unlabeled`, got multi_class='
                 f'{host_args.get("multi_class", False)}'
             )
+        indices = host_args.get('indices')
+        if indices is not None and (not indices or min(np.atleast_1d(indices)) < 0):
+            raise ValueError(
+                f'indices: expected how many samples to keep, or which, got {indices}'
+            )
         self.on_broken = on_broken
         self.allow_unlabeled = allow_unlabeled
         super().__init__(ann_file, pipeline, max_refetch=max_refetch, **host_args)
+
+    def full_init(self) -> None:
+        """Read the list, and keep it in one array that all workers share."""
+        with without_collector():
+            super().full_init()
 
     def read_list(self) -> list[ListLine]:
         """Read and check the annotation file.
@@ -204,36 +264,42 @@ class CheckedActionDataset(BaseActionDataset):
                 'not a file: correct `ann_file` or `data_root`, or write the list with '
                 'the preparation script of the data set'
             )
-        try:
-            lines = list_from_file(self.ann_file)
-        except UnicodeDecodeError as error:
-            raise ValueError(
-                f'expected `ann_file` to be UTF-8 text, got {self.ann_file}: {error}'
-            ) from error
-        if not lines:
+        lines = read_lines(self.ann_file)
+        records = [
+            self._parse_line(number, line)
+            for number, line in enumerate(lines, 1)
+            if line.strip() and not (number == 1 and self._is_header(line))
+        ]
+        if not records:
             raise ValueError(
                 f'expected at least one line in `ann_file`, got {self.ann_file}, '
                 'which is empty'
             )
-        records = [self._parse_line(n, line) for n, line in enumerate(lines, 1)]
-        unlabeled = sum(not record.labels for record in records)
-        if unlabeled and not self.allow_unlabeled:
-            print_log(
-                f'{unlabeled} of {len(records)} lines of {self.ann_file} have no '
-                'label: predict with it, but do not evaluate',
-                'current',
-                logging.WARNING,
-            )
+        self._check_labels(records)
+        self._check_repeats(records)
         return records
 
+    def _fields(self, line: str) -> list[str]:
+        if self.delimiter is None or self.delimiter not in DELIMITERS:
+            return line.strip().split(self.delimiter)
+        fields = split_fields(line.strip(), self.delimiter)
+        while fields[1:] and not fields[-1]:  # what spreadsheets fill lines up with
+            fields.pop()
+        return fields
+
+    def _is_header(self, line: str) -> bool:
+        if self.delimiter not in DELIMITERS:
+            return False
+        return self._fields(line)[-1].lower() in LABEL_HEADERS
+
     def _parse_line(self, number: int, line: str) -> ListLine:
-        where = f'{self.ann_file}:{number}'
-        path, *fields = line.strip().split(self.delimiter) or ['']
+        path, *fields = self._fields(line) or ['']
         numbers = [int(field) for field in fields if field.isdecimal()]
         counts, labels = numbers[: self.num_counts], numbers[self.num_counts :]
         may_lack_label = self.test_mode and not self.multi_class
         well_formed = (
             bool(path)
+            and (bool(fields) or not JOINED.search(path))
             and len(numbers) == len(fields)
             and len(counts) == self.num_counts
             and (self.multi_class or len(labels) <= 1)
@@ -241,16 +307,71 @@ class CheckedActionDataset(BaseActionDataset):
         )
         if not well_formed:
             raise ValueError(
-                f"{where}: expected '{self.layout}' with whole numbers of 0 or more, "
-                f'got {line!r}'
+                f"{self.ann_file}:{number}: expected '{self.layout}' with whole "
+                f'numbers of 0 or more, got {line!r}{self._cure(line)}'
             )
-        for label in labels:
-            if self.num_classes is not None and label >= self.num_classes:
-                raise ValueError(
-                    f'{where}: expected a label in 0..{self.num_classes - 1} '
-                    f'(num_classes={self.num_classes}, labels start at 0), got {label}'
-                )
-        return ListLine(path, counts, labels)
+        return ListLine(path, counts, labels, number)
+
+    def _cure(self, line: str) -> str:
+        """What to change in the config or the list, if that can be seen."""
+        if self.delimiter in DELIMITERS:
+            missing = self.delimiter not in line
+            return f'; delimiter={self.delimiter!r} is not in it' if missing else ''
+        joined = JOINED.search(line.strip())
+        if joined:
+            found = joined[0][0]
+            if self.delimiter == ' ':
+                return f'; fields separated by {found!r} need delimiter={found!r}'
+            return f'; separate the fields by blanks, not {found!r}'
+        words = line.split()
+        if len(words) > 2 and words[-1].isdecimal() and not words[1].isdecimal():
+            return "; names with blanks need a list with tabs and delimiter='\\t'"
+        return ''
+
+    def _check_labels(self, records: list[ListLine]) -> None:
+        seen = {label for record in records for label in record.labels}
+        top = max(seen, default=0)
+        hint = '' if 0 in seen else '; no line has the label 0: do they count from 1?'
+        for number, labels in ((record.number, record.labels) for record in records):
+            for label in labels:
+                if self.num_classes is not None and label >= self.num_classes:
+                    raise ValueError(
+                        f'{self.ann_file}:{number}: expected a label in '
+                        f'0..{self.num_classes - 1} (num_classes={self.num_classes}, '
+                        f'labels start at 0), got {label}{hint}'
+                    )
+        if hint and len(seen) > 1 and self.num_classes in (None, top + 1):
+            self._warn(f'expected labels from 0 on, got {min(seen)} to {top}{hint}')
+        unlabeled = [record.number for record in records if not record.labels]
+        if not unlabeled or self.allow_unlabeled:
+            return
+        if seen:
+            raise ValueError(
+                f'{self.ann_file}:{unlabeled[0]}: expected a label in all lines or in '
+                f'none, got {len(unlabeled)} of {len(records)} without'
+            )
+        self._warn(
+            f'{len(unlabeled)} of {len(records)} lines have no label: predict with it, '
+            'but do not evaluate'
+        )
+
+    def _check_repeats(self, records: list[ListLine]) -> None:
+        first: dict[tuple, int] = {}
+        repeats = [
+            (record, first[key])
+            for record in records
+            for key in [(record.path, *record.counts)]
+            if first.setdefault(key, record.number) != record.number
+        ]
+        if repeats:
+            record, line = repeats[0]
+            self._warn(
+                f'expected each video once, got {len(repeats)} lines again, such as '
+                f'{record.path} in lines {line} and {record.number}'
+            )
+
+    def _warn(self, message: str) -> None:
+        print_log(f'{self.ann_file}: {message}', 'current', logging.WARNING)
 
     def video_id(self, path: str) -> str:
         """Return the name under which all streams of a video agree.
@@ -265,13 +386,13 @@ class CheckedActionDataset(BaseActionDataset):
         records = self.read_list()
         infos = self.make_infos(records)
         first_lines: dict[str, int] = {}
-        for number, (record, info) in enumerate(zip(records, infos, strict=True), 1):
+        for record, info in zip(records, infos, strict=True):
             info['video_id'] = self.video_id(record.path)
             if self.multi_class:
                 info['label'] = record.labels  # the host's is -1 where there is none
-            info['list_line'] = first_lines.setdefault(record.path, number)
+            info['list_line'] = first_lines.setdefault(record.path, record.number)
         # Shared with the loader's workers, so that a file is reported once by all.
-        self._reported = torch.zeros(len(records) + 1, dtype=torch.bool)
+        self._reported = torch.zeros(records[-1].number + 1, dtype=torch.bool)
         self._reported.share_memory_()
         return infos
 
@@ -313,6 +434,10 @@ class CheckedActionDataset(BaseActionDataset):
             ) from error
 
     def _run_pipeline(self, results: dict) -> Any:
+        if type(self.pipeline).__call__ is not Compose.__call__:
+            return self.pipeline(
+                results
+            )  # put there to do more, as browse_dataset does
         return run_steps(self.pipeline.transforms, results)
 
     def __getitem__(self, idx: int) -> Any:

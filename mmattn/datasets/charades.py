@@ -1,9 +1,10 @@
 """The official annotation files of Charades."""
 
-import csv
 import re
 from pathlib import Path
 from typing import NamedTuple
+
+from mmattn.utils.text import read_records
 
 COLUMNS = ('id', 'actions', 'length')
 ACTION = re.compile(r'c(\d{3}) (\d+(?:\.\d+)?) (\d+(?:\.\d+)?)')
@@ -35,22 +36,14 @@ def read_charades(path: str | Path, *, num_classes: int = 157) -> list[CharadesV
             range or a video occurs twice; the message names file and line.
     """
     videos: dict[str, CharadesVideo] = {}
-    with open(path, encoding='utf-8', newline='') as file:
-        reader = csv.DictReader(file)
-        missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-        if missing:
+    for number, row in read_records(path, COLUMNS):
+        where = f'{path}:{number}'
+        video = _parse_row(where, row, num_classes)
+        if video.name in videos:
             raise ValueError(
-                f'{path}:1: expected the columns {", ".join(COLUMNS)}, got no '
-                f'{", ".join(missing)}'
+                f'{where}: expected each video once, got {video.name} again'
             )
-        for row in reader:
-            where = f'{path}:{reader.line_num}'
-            video = _parse_row(where, row, num_classes)
-            if video.name in videos:
-                raise ValueError(
-                    f'{where}: expected each video once, got {video.name} again'
-                )
-            videos[video.name] = video
+        videos[video.name] = video
     return list(videos.values())
 
 

@@ -14,8 +14,10 @@ from .transforms.features import open_features
 class FeatureDataset(CheckedActionDataset):
     """Per-frame features, of a list with lines ``<file> <label>``.
 
-    A file is an ``.npy`` array (frames, C) of float16 or float32, one row for each
-    frame or stack of flow fields; the list may leave ``.npy`` out.  A sample has
+    Where a line has tabs, these separate its fields, so that names may hold spaces.
+    A file is an ``.npy`` array (frames, C), or of maps (frames, C, h, w), of float16 or
+    float32, one row for each frame or stack of flow fields; the list may leave ``.npy``
+    out.  A sample has
     ``filename``, ``total_frames`` and ``video_id``, so that ``mmattn.SampleWindows``
     and ``mmattn.LoadFeatures`` stand where frames are sampled and decoded.
 
@@ -35,7 +37,7 @@ class FeatureDataset(CheckedActionDataset):
         ...     data_prefix=dict(feature='features/rgb'), num_classes=101,
         ...     pipeline=[
         ...         dict(type='mmattn.SampleWindows'), dict(type='mmattn.LoadFeatures'),
-        ...         dict(type='PackActionInputs')])
+        ...         dict(type='mmattn.PackClipInputs')])
     """
 
     layout = '<file> <label>'
@@ -51,7 +53,13 @@ class FeatureDataset(CheckedActionDataset):
         prefix = {'feature': ''} if data_prefix is None else data_prefix
         if set(prefix) != {'feature'}:
             raise ValueError(f'expected `data_prefix=dict(feature=...)`, got {prefix}')
+        if host_args.get('multi_class'):
+            self.layout = '<file> <label> ...'
         super().__init__(ann_file, pipeline, data_prefix=prefix, **host_args)
+
+    def _parse_line(self, number: int, line: str) -> ListLine:
+        self.delimiter = '\t' if '\t' in line else None
+        return super()._parse_line(number, line)
 
     def video_id(self, path: str) -> str:
         """Return the path in the list without ``.npy``.
@@ -69,7 +77,7 @@ class FeatureDataset(CheckedActionDataset):
         """
         folder = self.data_prefix['feature']
         infos = []
-        for path, _, labels in records:
+        for path, _, labels, _ in records:
             label = labels if self.multi_class else (labels or [-1])[0]
             filename = osp.join(folder, self.video_id(path) + '.npy')
             infos.append({'filename': filename, 'label': label})

@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+import numpy as np
 from torch.utils.data import Dataset
 
 from mmattn.registry import DATASETS
@@ -42,7 +43,8 @@ class TwoStreamDataset(Dataset):
 
     def __init__(self, rgb: dict, flow: dict) -> None:
         self.rgb, self.flow = _build('rgb', rgb), _build('flow', flow)
-        self.order = align_videos(_listed(self.flow), _listed(self.rgb))
+        # An array, which workers share; a list they would copy by counting references.
+        self.order = np.array(align_videos(_listed(self.flow), _listed(self.rgb)))
 
     @property
     def metainfo(self) -> dict[str, Any]:
@@ -61,7 +63,7 @@ class TwoStreamDataset(Dataset):
         return self.rgb.get_data_info(int(idx))
 
     def __getitem__(self, idx: int) -> dict[str, Any]:
-        position = self.order[int(idx)]
+        position = int(self.order[int(idx)])
         if isinstance(idx, SeededIndex):
             position = SeededIndex(position, idx.seed)
         return dict(rgb=self.rgb[idx], flow=self.flow[position])

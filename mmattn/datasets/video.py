@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from mmaction.datasets import RawframeDataset, VideoDataset
+from mmaction.datasets.transforms import RawFrameDecode
 
 from mmattn.registry import DATASETS
 
-from .base import BrokenVideoError, CheckedActionDataset
+from .base import BrokenVideoError, CheckedActionDataset, ListLine
+from .frame_folders import file_template, require_listed_frames
 
 FRAME_TEMPLATES = {'RGB': 'img_{:05}.jpg', 'Flow': 'flow_{}_{:05d}.jpg'}
 
@@ -25,7 +27,8 @@ class ActionVideoDataset(CheckedActionDataset, VideoDataset):
         **host_args: Arguments of
             :class:`~mmattn.datasets.base.CheckedActionDataset` and of MMAction2's
             ``VideoDataset``.  ``num_classes`` switches on the check of the labels'
-            range; ``delimiter`` (a space) may be a tab for names with spaces.
+            range; ``delimiter`` (a space) may be a tab, comma or semicolon for names
+            with spaces: quotes and a header are read then, too.
 
     Raises:
         ValueError: If the list is missing, empty or malformed.
@@ -43,6 +46,18 @@ class ActionVideoDataset(CheckedActionDataset, VideoDataset):
         labels = '<label> ...' if host_args.get('multi_class') else '<label>'
         self.layout = f'<video>{delimiter}{labels}'
         super().__init__(ann_file, pipeline, **host_args)
+
+    def make_infos(self, records: list[ListLine]) -> list[dict]:
+        """Turn checked lines into samples.
+
+        Args:
+            records: The checked lines.
+        """
+        folder = self.data_prefix['video'] or ''
+        return [
+            {'filename': osp.join(folder, record.path), 'label': _label(record)}
+            for record in records
+        ]
 
     def video_id(self, path: str) -> str:
         """Return the path in the list without its extension.
@@ -114,8 +129,25 @@ class ActionFrameDataset(CheckedActionDataset, RawframeDataset):
             **host_args,
         )
 
+    def make_infos(self, records: list[ListLine]) -> list[dict]:
+        """Turn checked lines into samples.
+
+        Args:
+            records: The checked lines.
+        """
+        folder = self.data_prefix['img'] or ''
+        keys = ('offset', 'total_frames')[-self.num_counts :]
+        return [
+            {
+                'frame_dir': osp.join(folder, record.path),
+                **dict(zip(keys, record.counts, strict=True)),
+                'label': _label(record),
+            }
+            for record in records
+        ]
+
     def open_sample(self, info: dict) -> dict:
-        """Refuse a folder without frames, and complete the names of its files.
+        """Refuse a folder that lacks frames, and complete the names of its files.
 
         Args:
             info: The sample as the list describes it.
@@ -123,8 +155,17 @@ class ActionFrameDataset(CheckedActionDataset, RawframeDataset):
         if info['total_frames'] < 1:
             raise BrokenVideoError('the list says that it holds no frames')
         folder = osp.basename(info['frame_dir'])
-        info['filename_tmpl'] = info['filename_tmpl'].replace('{folder}', folder)
+        info['filename_tmpl'] = file_template(info['filename_tmpl'], folder)
+        for step in self.pipeline.transforms:
+            backend = getattr(step, 'io_backend', None)
+            if isinstance(step, RawFrameDecode) and backend in ('disk', 'zip'):
+                require_listed_frames(info, packed=backend == 'zip')
         return info
+
+
+def _label(record: ListLine) -> int:
+    """The label of a video of one class, -1 if none is known."""
+    return record.labels[0] if record.labels else -1
 
 
 def _check_template(template: str, modality: str) -> None:

@@ -2,10 +2,13 @@
 
 from typing import Any
 
+from mmengine.dist import get_world_size
 from mmengine.runner import IterBasedTrainLoop
 from mmengine.runner.loops import _InfiniteDataloaderIterator
 
 from mmattn.registry import LOOPS
+
+SEEN = 'train_samples_seen'
 
 
 @LOOPS.register_module()
@@ -14,7 +17,9 @@ class ResumableIterLoop(IterBasedTrainLoop):
 
     On resuming, the host's loop reads and decodes every batch of the finished
     iterations; this one moves the sampler forward instead.  Use it with
-    ``mmattn.SeededSampler(infinite=True)``.
+    ``mmattn.SeededSampler(infinite=True)``.  The checkpoint holds how many samples were
+    seen, so that a run with another batch size, or number of processes, goes on with
+    the next ones.
 
     Args:
         runner: The runner.
@@ -40,10 +45,28 @@ class ResumableIterLoop(IterBasedTrainLoop):
         """Train from the current iteration to the last."""
         if self._iter > 0:
             self.dataloader.sampler.seed = self.runner.seed  # the resumed one
-            self.dataloader.sampler.skip(self._iter * self.dataloader.batch_size)
+            self.dataloader.sampler.skip(self._samples_seen() // get_world_size())
             batches = _InfiniteDataloaderIterator(self.dataloader)
             self.dataloader_iterator = _AlreadyAdvanced(batches, self._iter)
         return super().run()
+
+    def run_iter(self, data_batch: Any) -> None:
+        """Train one step; what its hooks save says how many samples were seen.
+
+        Args:
+            data_batch: The batch.
+        """
+        seen = self._samples_seen() + self._samples_per_step()
+        self.runner.message_hub.update_info(SEEN, seen)
+        super().run_iter(data_batch)
+
+    def _samples_per_step(self) -> int:
+        return self.dataloader.batch_size * get_world_size()
+
+    def _samples_seen(self) -> int:
+        """Samples of all processes; older checkpoints know only the iterations."""
+        infos = self.runner.message_hub.runtime_info
+        return int(infos.get(SEEN, self._iter * self._samples_per_step()))
 
 
 class _AlreadyAdvanced:

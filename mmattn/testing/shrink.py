@@ -184,9 +184,8 @@ def _temporal_lstm_head(node: Any, context: Context) -> None:
         num_classes=NUM_CLASSES,
         in_channels=context.channels,
         num_segments=WINDOW,
-        num_steps=4,
         test_steps=2,
-        hidden_channels=8,
+        lstm=dict(node.get('lstm') or {}, num_steps=4, hidden_channels=8),
     )
 
 
@@ -195,8 +194,9 @@ def _convlstm_head(node: Any, context: Context) -> None:
         num_classes=NUM_CLASSES,
         in_channels=context.channels,
         num_segments=WINDOW,
-        hidden_channels=5,
-        feature_size=(1, 1),
+        recurrence=dict(
+            node.get('recurrence') or {}, hidden_channels=5, feature_size=(1, 1)
+        ),
     )
 
 
@@ -353,10 +353,10 @@ PIPELINE_RULES: dict[str, Callable[[Any, Context], None]] = {
     'MultiScaleCrop': _crop_rule('input_size'),
     'RandomCrop': _crop_rule('size'),
     'Resize': _resize,
-    'SampleAVAFrames': _sample_ava_frames,
     'SampleFrames': _sample_frames,
     'TenCrop': _crop_rule('crop_size'),
     'mmattn.FlowTenCrop': _crop_rule('crop_size'),
+    'mmattn.SampleAVAFrames': _sample_ava_frames,
     'mmattn.SampleAroundSecond': lambda step, _: step.update(clip_len=CLIP),
     'mmattn.SampleSpacedFrames': _sample_spaced_frames,
     'mmattn.SampleWindows': _sample_windows,

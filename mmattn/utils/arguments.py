@@ -1,6 +1,6 @@
 """Checks of arguments that many components share."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sized
 
 
 def require_choice(
@@ -24,3 +24,24 @@ def require_choice(
     """
     if value not in choices:
         raise ValueError(f'{key}: expected one of {tuple(choices)}, got {value!r}')
+
+
+def require_some(key: str, values: Sized, what: str = 'videos') -> None:
+    """Refuse nothing, where one or more are needed.
+
+    Args:
+        key: Name of what they are.
+        values: The values; of a tensor, its first axis counts.
+        what: What they are, in the plural.
+
+    Raises:
+        ValueError: If there are none.
+
+    Example:
+        >>> require_some('results', [])
+        Traceback (most recent call last):
+        ...
+        ValueError: results: expected one or more videos, got none
+    """
+    if not len(values):
+        raise ValueError(f'{key}: expected one or more {what}, got none')

@@ -2,9 +2,7 @@
 
 import base64
 import html
-import json
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
@@ -12,9 +10,13 @@ from typing import Any, TextIO
 import numpy as np
 from matplotlib import colormaps
 
-from mmattn.utils.attention_layers import AttentionLayer
-from mmattn.visualization.embedded import jpeg_base64
+from mmattn.attention.maps import AttentionMap
+from mmattn.inference.inputs import of_longest_side
 from mmattn.visualization.heat_overlay import WHOLE, Box, OverlayStyle
+from mmattn.visualization.jpeg import jpeg_base64
+from mmattn.visualization.templates import held_json, render_page
+
+THUMBNAIL = 160  # pixels of its longer side
 
 
 class AttentionPage:
@@ -48,11 +50,11 @@ class AttentionPage:
         self._tail = ''
 
     def __enter__(self) -> 'AttentionPage':
-        template = files('mmattn.visualization').joinpath('attention_page.html')
-        head, self._tail = template.read_text('utf-8').split('<!-- videos -->')
+        page = render_page('attention', title=self.title)
+        head, self._tail = page.split('<!-- videos -->\n')
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._file = self._part.open('w', encoding='utf-8')
-        self._file.write(head.replace('{{title}}', html.escape(self.title)))
+        self._file.write(head)
         colors = colormaps['jet'](np.arange(256), bytes=True)[:, :3]
         settings = dict(
             colors=colors.tolist(),
@@ -83,9 +85,17 @@ class AttentionPage:
 
         Args:
             video: Its name.
-            models: Entries of :func:`model_entry`.
+            models: Entries of :func:`model_entry`; the first one's outcome and middle
+                frame stand for the video where it is chosen.
         """
-        self._write('video', dict(name=video, models=list(models)))
+        first = models[0]
+        self._write(
+            'video',
+            dict(name=video, models=[dict(x, thumbnail=None) for x in models]),
+            name=video,
+            found=first['outcome'],
+            picture=first['thumbnail'],
+        )
 
     def add_broken(self, video: str, message: str) -> None:
         """Say that a video could not be read.
@@ -96,47 +106,46 @@ class AttentionPage:
         """
         self._write('broken', dict(name=video, message=message))
 
-    def _write(self, kind: str, content: dict[str, Any]) -> None:
+    def _write(self, kind: str, content: dict[str, Any], **known: str) -> None:
         assert self._file is not None
-        name = html.escape(content.get('name', ''), quote=True)
-        # Nothing in the text may end the element that holds it.
-        text = json.dumps(content, allow_nan=False).replace('<', '\\u003c')
+        data = dict(kind=kind, **known)
+        attributes = ' '.join(f'data-{k}="{html.escape(v)}"' for k, v in data.items())
         self._file.write(
-            f'<script type="application/json" data-kind="{kind}" data-name="{name}">'
-            f'{text}</script>\n'
+            f'<script type="application/json" {attributes}>'
+            f'{held_json(content)}</script>\n'
         )
 
 
 def model_entry(
     name: str,
     pictures: dict[int, np.ndarray],
-    layers: Sequence[AttentionLayer],
+    maps: Sequence[AttentionMap],
     top: Sequence[tuple[str, float]],
     *,
+    outcome: str = '',
     fps: float | None = None,
     box: Box = WHOLE,
     regions: Sequence[Box] = (),
-    max_frames: int = 120,
 ) -> dict[str, Any]:
     """Return what a page holds of one model on one video.
 
     Args:
         name: Name of the model.
         pictures: RGB pictures by frame number, all of one size.
-        layers: Attention to show.
+        maps: Attention to show.
         top: Names and scores of the best classes.
+        outcome: What the model says, in short.
         fps: Frames per second of the video; None shows no times.
         box: Part of the pictures that the network has seen.
-        regions: Boxes of the regions that layers belong to, by their index.
-        max_frames: Most pictures kept, evenly taken.
+        regions: Boxes of the regions that maps belong to, by their index.
     """
     numbers = np.array(sorted(pictures))
-    if len(numbers) > max_frames:
-        kept = np.linspace(0, len(numbers) - 1, max_frames).round().astype(int)
-        numbers = numbers[kept]
     height, width = pictures[int(numbers[0])].shape[:2]
+    middle = pictures[int(numbers[len(numbers) // 2])]
     return dict(
         name=name,
+        outcome=outcome,
+        thumbnail=jpeg_base64(of_longest_side(middle, THUMBNAIL)),
         width=width,
         height=height,
         box=[float(edge) for edge in box],
@@ -144,24 +153,25 @@ def model_entry(
         numbers=numbers.tolist(),
         images=[jpeg_base64(pictures[number]) for number in numbers.tolist()],
         top=[dict(name=label, score=round(score, 6)) for label, score in top],
-        layers=[_layer_entry(layer, numbers, regions) for layer in layers],
+        maps=[_map_entry(attention, numbers, regions) for attention in maps],
     )
 
 
-def _layer_entry(
-    layer: AttentionLayer, numbers: np.ndarray, regions: Sequence[Box]
+def _map_entry(
+    attention: AttentionMap, numbers: np.ndarray, regions: Sequence[Box]
 ) -> dict[str, Any]:
-    at = np.abs(numbers[:, None] - layer.numbers).argmin(axis=1)
-    entry: dict[str, Any] = dict(name=layer.name, cells=layer.in_cells)
-    if layer.weights is not None:
-        entry['numbers'] = layer.numbers.tolist()
-        entry['weights'] = [float(f'{weight:.5g}') for weight in layer.weights]
-    if layer.roi is not None:
-        entry['box'] = [float(edge) for edge in regions[layer.roi]]
-    if layer.heat is not None:
-        low, high = float(layer.heat.min()), float(layer.heat.max())
+    at = np.abs(numbers[:, None] - attention.numbers).argmin(axis=1)
+    name = f'{attention.name} (uniform)' if attention.uniform else attention.name
+    entry: dict[str, Any] = dict(name=name, cells=attention.in_cells)
+    if attention.weights is not None:
+        entry['numbers'] = attention.numbers.tolist()
+        entry['weights'] = [float(f'{weight:.5g}') for weight in attention.weights]
+    if attention.roi is not None:
+        entry['box'] = [float(edge) for edge in regions[attention.roi]]
+    if attention.heat is not None:
+        low, high = float(attention.heat.min()), float(attention.heat.max())
         span = high - low if high > low else 1.0
-        levels = ((layer.heat[at] - low) / span * 255).round().astype(np.uint8)
+        levels = ((attention.heat[at] - low) / span * 255).round().astype(np.uint8)
         entry['heat'] = dict(
             height=levels.shape[1],
             width=levels.shape[2],

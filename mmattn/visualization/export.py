@@ -10,7 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmattn.utils.attention_records import ROW_INFO, AttentionRecord, AttentionRecords
+from mmattn.attention.records import ROW_INFO, AttentionRecord, AttentionRecords
+from mmattn.utils.arrays import read_npz
+from mmattn.utils.text import read_json
 
 FORMAT = 'mmattn.attention'
 VERSION = 1
@@ -32,7 +34,7 @@ def save_records(
     is stored as float32.
 
     Args:
-        records: What :func:`mmattn.utils.attention_maps.capture_attention` recorded.
+        records: What :func:`mmattn.attention.capture.capture_attention` recorded.
         path: A name that ends in ``.json`` or ``.npz``, or else a folder, in which
             ``attention.json`` and ``attention.npz`` are written.
         fps: Frames per second of the videos; with it, times in seconds are written
@@ -88,22 +90,51 @@ def load_records(path: str | Path) -> AttentionRecords:
         ValueError: If the file is of another format, or if the two do not fit.
     """
     json_file = _json_file(path)
-    content = json.loads(json_file.read_text('utf-8'))
+    content = read_json(json_file)
+    if not isinstance(content, dict):
+        raise ValueError(f'{json_file}: expected {FORMAT}, got {content!r:.60}')
     found = (content.get('format'), content.get('version'))
     if found != (FORMAT, VERSION):
         raise ValueError(f'expected {(FORMAT, VERSION)} in {json_file}, got {found}')
+    arrays = read_npz(json_file.with_suffix('.npz'))
     records = AttentionRecords()
-    with np.load(json_file.with_suffix('.npz'), allow_pickle=False) as arrays:
-        for entry in content['records']:
-            array = arrays.get(entry['array'])
-            if array is None or list(array.shape) != entry['shape']:
-                shape = None if array is None else array.shape
-                raise ValueError(
-                    f"expected '{entry['array']}' of shape {entry['shape']} beside "
-                    f'{json_file}, got {shape}'
-                )
+    for number, entry in enumerate(_entries(json_file, content)):
+        array = arrays.get(entry['array'])
+        if array is None or list(array.shape) != entry['shape']:
+            shape = None if array is None else array.shape
+            raise ValueError(
+                f"expected '{entry['array']}' of shape {entry['shape']} beside "
+                f'{json_file}, got {shape}'
+            )
+        try:
             records.append(_record(entry, array))
+        except (AttributeError, IndexError, RuntimeError, TypeError, ValueError) as e:
+            raise ValueError(
+                f'{json_file}: expected record {number} as it was saved, got: {e}'
+            ) from e
     return records
+
+
+def _entries(json_file: Path, content: dict[str, Any]) -> list[dict[str, Any]]:
+    """The entries of the records, each with all its keys and names."""
+    entries = content.get('records')
+    if not isinstance(entries, list) or not all(isinstance(x, dict) for x in entries):
+        raise ValueError(
+            f'{json_file}: expected a list of records, got {entries!r:.60}'
+        )
+    needed = ('name', 'axes', 'shape', 'dtype', 'array', 'frames', *ROW_INFO)
+    for number, entry in enumerate(entries):
+        missing = [key for key in needed if key not in entry]
+        if missing:
+            raise ValueError(
+                f'{json_file}: expected {missing[0]!r} in record {number}, got none'
+            )
+        if not all(isinstance(entry[key], str) for key in ('name', 'array')):
+            raise ValueError(
+                f'{json_file}: expected names in record {number}, got '
+                f'{entry["name"]!r} and {entry["array"]!r}'
+            )
+    return entries
 
 
 def _json_file(path: str | Path) -> Path:
@@ -127,6 +158,7 @@ def _entry(
         'shape': list(array.shape),
         'dtype': str(record.map.dtype).removeprefix('torch.'),
         'array': key,
+        'last_steps': record.last_steps,
     }
     for name in ROW_INFO:
         value = getattr(record, name)
@@ -160,5 +192,6 @@ def _record(entry: dict[str, Any], array: np.ndarray) -> AttentionRecord:
         tuple(entry['axes']),
         frames=None if frames is None else torch.tensor(frames, dtype=torch.long),
         boxes=None if boxes is None else torch.tensor(boxes).reshape(-1, 4),
+        last_steps=entry.get('last_steps'),
         **known,
     )

@@ -148,12 +148,15 @@ def draw_overlay(
     return drawn
 
 
-def weight_strips(images: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def weight_strips(
+    images: np.ndarray, weights: np.ndarray, *, top: float | None = None
+) -> np.ndarray:
     """Draw the weight of each picture as a bar along its lower edge.
 
     Args:
         images: RGB pictures, uint8.
-        weights: Weights of at least 0; the largest fills the width.
+        weights: Weights of at least 0.
+        top: Weight that fills the width, by default the largest.
 
     Shape:
         - images, output: (T, H, W, 3)
@@ -169,7 +172,7 @@ def weight_strips(images: np.ndarray, weights: np.ndarray) -> np.ndarray:
     height, width = images.shape[1:3]
     thickness = max(2, height // 16)
     drawn[:, -thickness:] = STRIP_BACK
-    top = weights.max() if weights.max() > 0 else 1.0
+    top = (weights.max() if top is None else top) or 1.0
     for picture, weight in zip(drawn, weights, strict=True):
         picture[-thickness:, : round(width * weight / top)] = STRIP_FRONT
     return drawn

@@ -8,6 +8,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from mmattn.utils.text import read_lines
+
 
 class LossCurve(NamedTuple):
     """Losses of a run.
@@ -69,7 +71,7 @@ def read_losses(path: str | Path) -> LossCurve:
     train: dict[int, list[float]] = {}
     val: dict[int, float] = {}
     unit = 'iteration'
-    for line in Path(path).read_text(encoding='utf-8').splitlines():
+    for line in read_lines(path):
         try:
             entry = json.loads(line)
             if 'loss' in entry and 'epoch' in entry:

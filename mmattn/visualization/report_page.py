@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from html import escape
-from importlib.resources import files
-from string import Template
+
+from mmattn.visualization.templates import render_page
 
 
 @dataclass(frozen=True)
@@ -49,6 +48,21 @@ class VideoRow:
     note: str = ''
 
 
+@dataclass(frozen=True)
+class ShownClip:
+    """A clip with what the model attends to in it.
+
+    Args:
+        name: Its name.
+        caption: What there is to say of it.
+        picture: Picture, base64 of a JPEG file.
+    """
+
+    name: str
+    caption: str
+    picture: str
+
+
 def report_page(
     *,
     title: str,
@@ -57,6 +71,8 @@ def report_page(
     confusion: str,
     classes: Sequence[ClassRow],
     videos: Sequence[VideoRow],
+    notes: Sequence[str] = (),
+    shown: Sequence[ShownClip] = (),
 ) -> str:
     """Return the page, which loads nothing.
 
@@ -67,6 +83,8 @@ def report_page(
         confusion: Picture of the confusion matrix, base64 of a PNG file.
         classes: Classes in the order of the table.
         videos: Videos in the order of the page.
+        notes: Sentences at the top.
+        shown: Clips with what the model attends to.
 
     Example:
         >>> page = report_page(
@@ -76,42 +94,14 @@ def report_page(
         >>> 'a &lt; b' in page
         True
     """
-    template = files('mmattn.visualization').joinpath('report_page.html')
-    return Template(template.read_text('utf-8')).substitute(
-        title=escape(title),
+    return render_page(
+        'report',
+        title=title,
+        figures=figures,
         num_videos=num_videos,
-        top1=_percent(figures['top1']),
-        top5=_percent(figures['top5']),
-        mean_class=_percent(figures['mean_class']),
         confusion=confusion,
-        classes='\n'.join(map(_class_row, classes)),
-        videos='\n'.join(map(_video_row, videos)) or '<p>No video went wrong.</p>',
+        classes=classes,
+        videos=videos,
+        notes=notes,
+        shown=shown,
     )
-
-
-def _class_row(row: ClassRow) -> str:
-    taken = f'{escape(row.taken_for)} ({row.taken_count})' if row.taken_for else ''
-    width = round(100 * row.accuracy)
-    return (
-        f'<tr><td>{escape(row.name)}</td><td class="n">{row.videos}</td>'
-        f'<td class="n">{_percent(row.accuracy)}</td>'
-        f'<td class="bar"><div style="width:{width}%"></div></td><td>{taken}</td></tr>'
-    )
-
-
-def _video_row(row: VideoRow) -> str:
-    pictures = ''.join(
-        f'<img alt="frame of {escape(row.name, quote=True)}" '
-        f'src="data:image/jpeg;base64,{picture}">'
-        for picture in row.thumbnails
-    )
-    return (
-        f'<figure>{pictures}<figcaption><b>{escape(row.name)}</b><br>'
-        f'{escape(row.truth)} {row.truth_score:.3f}, taken for '
-        f'{escape(row.predicted)} {row.predicted_score:.3f}'
-        f'<br>{escape(row.note)}</figcaption></figure>'
-    )
-
-
-def _percent(share: float) -> str:
-    return f'{100 * share:.1f}'

@@ -1,12 +1,10 @@
 """Frames of a video in a row, with the weight that a model gives to each."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
 from matplotlib import colormaps
-from PIL import Image
 from torch import Tensor
 
 from mmattn.visualization.text import Text, draw_texts, fit_text, text_width
@@ -36,10 +34,10 @@ SMALL, NORMAL, LARGE = 8.0, 9.5, 12.0
 
 
 def draw_timeline(
-    frames: Sequence[np.ndarray] | np.ndarray,
+    frames: Mapping[int, np.ndarray] | Sequence[np.ndarray] | np.ndarray,
     weights: Sequence[float] | np.ndarray | Tensor,
     *,
-    key_frames: Sequence[int] | None = None,
+    key_frames: Sequence[int] | np.ndarray | None = None,
     frame_numbers: Sequence[int] | np.ndarray | Tensor | None = None,
     title: str | None = None,
     label: str | None = None,
@@ -52,7 +50,8 @@ def draw_timeline(
     under them.  Several windows of one video are given one after the other.
 
     Args:
-        frames: RGB frames, 0 to 255.
+        frames: RGB frames, 0 to 255; of a long video a mapping from the positions of
+            :func:`shown_positions` will do.
         weights: Attention weights, not negative.
         key_frames: Positions (0 to T - 1) of the frames that show the action, where
             the ground truth is known; they get an orange border and tick.
@@ -82,17 +81,19 @@ def draw_timeline(
         (236, 580, 3)
     """
     images = _checked_frames(frames)
-    steps = _checked_weights(weights, len(images))
-    keys = _checked_keys(key_frames, len(images))
-    numbers = _checked_numbers(frame_numbers, len(images))
+    count = np.shape(weights)[-1] if isinstance(frames, Mapping) else len(images)
+    steps = _checked_weights(weights, count)
+    keys = _checked_keys(key_frames, count)
+    numbers = _checked_numbers(frame_numbers, count)
     mean = steps.mean(0)
     legend = _legend(steps, mean, bool(keys), uniform)
     outcome = [('label', label), ('prediction', prediction)]
     outcome_line = ' · '.join(f'{key}: {text}' for key, text in outcome if text)
     lines = [line for line in (title, outcome_line) if line]
+    shape = next(iter(images.values())).shape
     layout = timeline_layout(
-        len(images),
-        images[0].shape[0] / images[0].shape[1],
+        count,
+        shape[0] / shape[1],
         num_steps=len(steps) if len(steps) > 1 else 0,
         num_lines=len(lines) + bool(legend),
     )
@@ -112,68 +113,36 @@ def draw_timeline(
     return canvas
 
 
-def save_timeline(
-    path: str | Path,
-    frames: Sequence[np.ndarray] | np.ndarray,
-    weights: Sequence[float] | np.ndarray | Tensor,
-    *,
-    key_frames: Sequence[int] | None = None,
-    frame_numbers: Sequence[int] | np.ndarray | Tensor | None = None,
-    title: str | None = None,
-    label: str | None = None,
-    prediction: str | None = None,
-    uniform: bool = True,
-) -> Path:
-    """Write what :func:`draw_timeline` draws.
+def shown_positions(count: int) -> list[int]:
+    """Return which frames of a timeline are shown, at most 60.
 
     Args:
-        path: Picture to write; its folder is made.
-        frames: See :func:`draw_timeline`, as the other arguments.
-        weights: The same.
-        key_frames: The same.
-        frame_numbers: The same.
-        title: The same.
-        label: The same.
-        prediction: The same.
-        uniform: The same.
+        count: Number of frames, at least 1.
 
-    Returns:
-        The path.
-
-    Raises:
-        ValueError: If the name does not end like that of a picture.
+    Example:
+        >>> shown_positions(3), len(shown_positions(45000))
+        ([0, 1, 2], 15)
     """
-    path = Path(path)
-    if path.suffix.lower() not in ('.png', '.jpg', '.jpeg', '.webp'):
-        raise ValueError(f'expected a name ending in .png, .jpg or .webp, got {path}')
-    picture = draw_timeline(
-        frames,
-        weights,
-        key_frames=key_frames,
-        frame_numbers=frame_numbers,
-        title=title,
-        label=label,
-        prediction=prediction,
-        uniform=uniform,
-    )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(picture).save(path)
-    return path
+    return [position for position, _ in timeline_layout(count, 1.0).thumbs]
 
 
-def _checked_frames(frames: Sequence[np.ndarray] | np.ndarray) -> list[np.ndarray]:
-    images = [np.asarray(frame) for frame in frames]
+def _checked_frames(
+    frames: Mapping[int, np.ndarray] | Sequence[np.ndarray] | np.ndarray,
+) -> dict[int, np.ndarray]:
+    pairs = frames.items() if isinstance(frames, Mapping) else enumerate(frames)
+    images = {position: np.asarray(frame) for position, frame in pairs}
     if not images:
         raise ValueError('expected at least one frame, got none')
-    for image in images:
+    first = next(iter(images.values()))
+    for image in images.values():
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             raise TypeError(
                 'expected frames as uint8 arrays (H, W, 3), got '
                 f'{image.dtype} {image.shape}'
             )
-        if image.shape != images[0].shape:
+        if image.shape != first.shape:
             raise ValueError(
-                f'expected frames of one size, got {images[0].shape} and {image.shape}'
+                f'expected frames of one size, got {first.shape} and {image.shape}'
             )
     return images
 
@@ -198,7 +167,9 @@ def _checked_weights(
     return np.atleast_2d(values)
 
 
-def _checked_keys(key_frames: Sequence[int] | None, count: int) -> set[int]:
+def _checked_keys(
+    key_frames: Sequence[int] | np.ndarray | None, count: int
+) -> set[int]:
     keys = np.asarray([] if key_frames is None else key_frames)
     if keys.dtype == bool:
         raise TypeError('expected key_frames as positions, got a mask')

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmattn.datasets.synthetic import VideoOptions, render_clip
+from mmattn.synthetic import VideoOptions, render_clip
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / 'benchmarks'
 

@@ -183,6 +183,8 @@ def test_unlabeled_lines_need_permission(tmp_path, warnings_logged):
     assert [data.get_data_info(n)['label'].sum() for n in range(2)] == [1, 0]
     assert warnings_logged == []
     with pytest.raises(ValueError, match=r"list\.txt:2: expected '<video> <label> \."):
-        ActionVideoDataset('list.txt', [], **options, **MULTI | {'allow_unlabeled': 0})
+        ActionVideoDataset(
+            'list.txt', [], **options, **MULTI | {'allow_unlabeled': False}
+        )
     with pytest.raises(ValueError, match='expected multi_class=True with `allow_unl'):
         ActionVideoDataset('list.txt', [], **options, allow_unlabeled=True)

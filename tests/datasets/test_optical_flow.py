@@ -6,8 +6,8 @@ import pytest
 
 from mmattn.datasets import FlowFlip, quantize_flow
 from mmattn.datasets.optical_flow import METHODS, flow_fields, flow_function
-from mmattn.datasets.synthetic.options import VideoOptions
-from mmattn.datasets.synthetic.presets import render_clip
+from mmattn.synthetic.options import VideoOptions
+from mmattn.synthetic.presets import render_clip
 
 H, W = 48, 67
 methods = pytest.mark.parametrize('method', METHODS)

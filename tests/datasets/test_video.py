@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from mmengine.dataset import ConcatDataset, RepeatDataset, pseudo_collate
+from mmengine.dataset import Compose, ConcatDataset, RepeatDataset, pseudo_collate
 from mmengine.registry import DATASETS
 from small_files import H, W, write_list, write_video
 from torch.utils.data import DataLoader
@@ -135,6 +135,21 @@ def test_augmentation_does_not_depend_on_workers(videos):
         assert all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
 
 
+def test_a_pipeline_with_a_call_of_its_own_is_called(videos):
+    """As MMAction2's browse_dataset puts one in place, to see each step's frames."""
+
+    class Watched(Compose):
+        def __call__(self, results):
+            seen.append(results['filename'])
+            return super().__call__(results)
+
+    seen, data = [], dataset(videos, windows_pipeline())
+    expected = data[1]
+    data.pipeline = Watched(data.pipeline.transforms)
+    assert torch.equal(data[1]['inputs'], expected['inputs'])
+    assert len(seen) == 1
+
+
 def test_plain_index_is_augmented_anew(videos):
     data = dataset(videos, augmented_pipeline())
     draws = {tuple(gray_levels(data[1]['inputs'])) for _ in range(12)}
@@ -237,7 +252,10 @@ def test_file_listed_twice_is_reported_once(videos, warnings_logged):
     data = dataset(videos, windows_pipeline())
     assert data[0]['data_samples'].video_id == 'b/v_two'
     assert data[2]['data_samples'].video_id == 'b/v_two'
-    assert len(warnings_logged) == 1
+    assert ['takes its place' in message for message in warnings_logged] == [
+        False,  # that it is listed twice
+        True,
+    ]
 
 
 def test_mistakes_in_the_pipeline_are_not_broken_videos(videos):
@@ -303,7 +321,12 @@ def test_missing_list_names_key_and_path(tmp_path):
     [
         ('', {}, r'at least one line in `ann_file`, got .*list\.txt, which is empty'),
         ('a.avi 0\nb.avi\n', {}, r"list\.txt:2: expected '<video> <label>'"),
-        ('a.avi 0\n\n', {}, r"list\.txt:2: expected .* got ''"),
+        (
+            '\n \n',
+            {},
+            r'at least one line in `ann_file`, got .*list\.txt, which is',
+        ),
+        ('a.avi 0\n\nb.avi x\n', {}, r"list\.txt:3: expected .* got 'b\.avi x'"),
         ('a.avi zero\n', {}, r"list\.txt:1: expected .* got 'a\.avi zero'"),
         ('a.avi  1\n', {}, r'list\.txt:1: expected'),
         ('a.avi -1\n', {}, r'list\.txt:1: expected'),
@@ -337,7 +360,7 @@ def test_malformed_lists(tmp_path, content, options, match):
 
 def test_list_that_is_no_text(tmp_path):
     (tmp_path / 'list.txt').write_bytes(b'\xff\xfe\x00')
-    with pytest.raises(ValueError, match=r'UTF-8 text, got .*list\.txt'):
+    with pytest.raises(ValueError, match=r'list\.txt:1: expected UTF-8 text, got a ma'):
         dataset(tmp_path)
 
 
@@ -350,10 +373,92 @@ def test_wellformed_lists(tmp_path, warnings_logged):
     info = dataset(tmp_path, num_classes=5, multi_class=True).get_data_info(0)
     assert info['label'].tolist() == [1, 0, 0, 0, 1]
     assert warnings_logged == []
-    write_list(path, 'x.avi', 'y.avi 1')
+    write_list(path, 'x.avi', 'y.avi')
     assert dataset(tmp_path, test_mode=True).get_data_info(0)['label'] == -1
     (message,) = warnings_logged
-    assert '1 of 2 lines of' in message
+    assert '2 of 2 lines have no label' in message
+
+
+@pytest.mark.parametrize(
+    'content, delimiter',
+    [
+        ('\ufeffa b.avi,4\r\n"c, d.avi",0\r\n\r\n', ','),
+        ('video,label\na b.avi,4,,\n\n "c, d.avi" , 0 \n', ','),
+        ('a b.avi;4\nc, d.avi;0\n', ';'),
+        ('File\tClass\na b.avi\t4\nc, d.avi\t0\n', '\t'),
+    ],
+)
+@pytest.mark.parametrize('test_mode', [True, False])
+def test_lists_of_spreadsheets(tmp_path, content, delimiter, test_mode):
+    (tmp_path / 'list.txt').write_text(content, encoding='utf-8', newline='')
+    data = dataset(tmp_path, delimiter=delimiter, num_classes=5, test_mode=test_mode)
+    infos = [data.get_data_info(k) for k in range(len(data))]
+    assert [(info['video_id'], info['label']) for info in infos] == [
+        ('a b', 4),
+        ('c, d', 0),
+    ]
+    lines = content.replace('\r\n', '\n').split('\n')
+    assert [lines[info['list_line'] - 1].strip(' "\ufeff')[0] for info in infos] == [
+        'a',
+        'c',
+    ]
+
+
+@pytest.mark.parametrize('test_mode', [True, False])
+@pytest.mark.parametrize(
+    'line, options, cure',
+    [
+        ('a.avi\t0', {}, r"fields separated by '\\t' need delimiter='\\t'"),
+        ('a.avi,0', {}, "fields separated by ',' need delimiter=','"),
+        ('"a b.avi";"0"', {}, "fields separated by ';' need delimiter=';'"),
+        ('my video.avi 0', {}, 'names with blanks need a list with tabs'),
+        ('a.avi 0', {'delimiter': ','}, "delimiter=',' is not in it"),
+    ],
+)
+def test_cures_of_lists(tmp_path, line, options, cure, test_mode):
+    write_list(tmp_path / 'list.txt', line)
+    if line == 'a.avi 0' and test_mode:  # a name with a blank and a number
+        assert (
+            dataset(tmp_path, test_mode=True, **options).get_data_info(0)['label'] < 0
+        )
+        return
+    with pytest.raises(ValueError, match=rf'list\.txt:1: expected .*; {cure}'):
+        dataset(tmp_path, test_mode=test_mode, **options)
+
+
+def test_lists_of_frames_separated_by_commas(tmp_path):
+    path = write_list(tmp_path / 'list.txt', 'a,5,0')
+    with pytest.raises(ValueError, match="separate the fields by blanks, not ','"):
+        ActionFrameDataset(path, [], test_mode=True)
+
+
+def test_labels_in_some_lines_only(tmp_path):
+    write_list(tmp_path / 'list.txt', 'a.avi 0', 'b.avi')
+    with pytest.raises(ValueError, match=r'list\.txt:2: expected a label in all lines'):
+        dataset(tmp_path, test_mode=True)
+
+
+def test_labels_that_count_from_one(tmp_path, warnings_logged):
+    path = tmp_path / 'list.txt'
+    write_list(path, 'a.avi 1', 'b.avi 2', 'c.avi 3')
+    with pytest.raises(ValueError, match=r'got 3; no line has the label 0'):
+        dataset(tmp_path, num_classes=3)
+    assert warnings_logged == []
+    for num_classes in (None, 4):
+        dataset(tmp_path, num_classes=num_classes)
+        assert 'from 0 on, got 1 to 3; no line has the label 0' in warnings_logged.pop()
+    dataset(tmp_path, num_classes=9)
+    write_list(path, 'a.avi 0', 'b.avi 3')
+    dataset(tmp_path, num_classes=4)
+    assert warnings_logged == []
+
+
+def test_repeated_videos_are_named(tmp_path, warnings_logged):
+    path = write_list(tmp_path / 'list.txt', 'a.avi 0', 'b.avi 1', 'a.avi 1')
+    dataset(tmp_path)
+    (message,) = warnings_logged
+    assert message.startswith(f'{path}: expected each video once, got 1 lines again')
+    assert 'a.avi in lines 1 and 3' in message
 
 
 def test_wrong_arguments(videos):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mmattn.engine import CheckpointGuardHook
-from mmattn.engine.hooks.checkpoint_guard_hook import require_weights
+from mmattn.inference.models import load_model
 from mmattn.testing import build_runner
 
 FEATURES = 'temporal_lstm_vgg16-fc6_1xb64-30x1-50e_ucf101-split1-rgb'
@@ -75,6 +75,44 @@ def test_other_classes_are_not_tested(shrunk, checkpoint, tmp_path):
         build_runner(cfg, tmp_path).test()
 
 
+def with_nan(weights):
+    weights['cls_head.fc_cls.bias'][1] = float('nan')
+    return weights
+
+
+def with_infinity(weights):
+    weights['cls_head.fc_cls.weight'][0, 0] = float('-inf')
+    return weights
+
+
+def with_integers(weights):
+    return dict(weights, **{'cls_head.fc_cls.bias': torch.zeros(3, dtype=torch.int64)})
+
+
+@pytest.mark.parametrize('use', ['test', 'resume', 'fine-tune', 'load_model'])
+@pytest.mark.parametrize(
+    'edit, message',
+    [
+        (with_nan, r'bias \(expected finite numbers, got 1 of 3'),
+        (with_infinity, r'weight \(expected finite numbers, got 1 of 24'),
+        (with_integers, r'bias \(expected numbers of a floating type, got int64'),
+    ],
+)
+def test_weights_that_are_no_numbers(shrunk, checkpoint, tmp_path, edit, message, use):
+    cfg = shrunk(FEATURES)
+    path = edited(checkpoint, tmp_path / 'wrong.pth', edit)
+    cfg.load_from = str(path)
+    cfg.resume = use == 'resume'
+    match = rf'wrong\.pth: expected trained weights, got cls_head\.fc_cls\.{message}'
+    uses = {
+        'test': lambda: build_runner(cfg, tmp_path).test(),
+        'load_model': lambda: load_model(cfg, path),
+    }
+    use_it = uses.get(use, lambda: build_runner(cfg, tmp_path).train())
+    with pytest.raises(ValueError, match=match):
+        use_it()
+
+
 def test_fine_tuning_takes_all_but_the_new_classifier(shrunk, checkpoint, tmp_path):
     cfg = shrunk(FEATURES)
     path = edited(checkpoint, tmp_path / 'five.pth', with_five_classes)
@@ -134,14 +172,6 @@ def test_checkpoint_of_old_torch_is_read(shrunk, checkpoint, tmp_path):
     cfg = shrunk(FEATURES)
     cfg.load_from = str(path)
     assert 'acc/top1' in build_runner(cfg, tmp_path).test()
-
-
-def test_prefix_of_data_parallel_models_does_not_count():
-    model = torch.nn.Linear(3, 2)
-    weights = {f'module.{key}': value for key, value in model.state_dict().items()}
-    assert require_weights(model, weights, 'a.pth') is None
-    with pytest.raises(ValueError, match=r'a\.pth: .*got 1 of 2 .*weight'):
-        require_weights(model, {'module.bias': weights['module.bias']}, 'a.pth')
 
 
 @pytest.mark.parametrize('min_match', [-0.1, 1.1])

@@ -19,7 +19,7 @@ from small_systems import RECOGNIZERS, TRAINED, build, data_of
 from torch import multiprocessing as mp
 
 from mmattn.testing.ava import write_tiny_ava
-from mmattn.utils.paper_rows import configs_root
+from mmattn.utils.configs import configs_root
 
 WRAPPERS = ('ddp', 'fsdp')
 HAS_DETECTION = importlib.util.find_spec('mmdet') is not None

@@ -116,7 +116,7 @@ def test_attention_counts_where_it_runs():
 def test_recognizer_of_frames(freeze):
     """A backbone that runs without gradients is counted all the same."""
     head = dict(type='mmattn.TemporalLSTMHead', num_classes=5, in_channels=32)
-    head.update(num_segments=3, num_steps=4, test_steps=2, hidden_channels=8)
+    head.update(num_segments=3, test_steps=2, lstm=dict(num_steps=4, hidden_channels=8))
     backbone = dict(type='mmattn.VGG', base_channels=4, fc_channels=32, out='fc7')
     model = recognizer(
         'mmattn.FrameRecognizer', backbone, 32, cls_head=head, freeze_backbone=freeze

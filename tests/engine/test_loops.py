@@ -78,6 +78,24 @@ def test_resumed_run_reads_only_what_is_left(tmp_path):
     assert runner.iter == 5
 
 
+@pytest.mark.parametrize('batch_size', [1, 3])
+def test_another_batch_size_goes_on_with_the_next_samples(tmp_path, batch_size):
+    CountedReads.reads = []
+    build_runner(toy_config(9), tmp_path / 'whole').train()
+    whole = list(CountedReads.reads)
+
+    build_runner(toy_config(3), tmp_path / 'part').train()
+    read = []
+    for max_iters in (5, 6):  # resumed, and resumed once more
+        CountedReads.reads = []
+        cfg = toy_config(max_iters)
+        cfg.resume = True
+        cfg.train_dataloader.batch_size = batch_size
+        build_runner(cfg, tmp_path / 'part').train()
+        read += CountedReads.reads
+    assert read == whole[6 : 6 + 3 * batch_size]
+
+
 @pytest.mark.parametrize('sampler', ['DefaultSampler', 'InfiniteSampler'])
 def test_sampler_that_cannot_skip_is_refused(shrunk, tmp_path, sampler):
     cfg = shrunk(CONVNET)

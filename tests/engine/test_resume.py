@@ -10,9 +10,9 @@ import torch
 from mmengine.config import Config
 
 from mmattn.testing import make_tiny_data, shrink
-from mmattn.utils.paper_rows import configs_root
+from mmattn.utils.configs import configs_root
 
-SCRIPT = Path(__file__).with_name('train_and_die.py')
+SCRIPT = Path(__file__).parents[1] / 'helpers' / 'train_and_die.py'
 FOLDER = configs_root() / 'recognition' / 'temporal_lstm'
 CONVNET = (
     'temporal_lstm-convnet_in1k-pre-vgg16_8xb32-1x1x1-10kiter_ucf101-split1-rgb.py'
@@ -34,7 +34,7 @@ def write_config(name, folder):
     else:
         cfg.train_cfg.max_epochs = 3
         cfg.model.freeze_backbone = False
-        cfg.model.cls_head.dropout = 0.5
+        cfg.model.cls_head.lstm.dropout = 0.5
     cfg.dump(folder / 'unseeded.py')  # resumes with the seed in the checkpoint
     cfg.randomness = dict(seed=7)
     cfg.dump(folder / 'seeded.py')

@@ -45,6 +45,8 @@ def attention(p, reading, X, H):
     if reading == 'gap_dense':
         v = gap(X) + p['W_c'] @ gap(H) + p['b_c']
         return softmax(p['W_d'] @ v + p['b_d']).reshape(1, h, w)
+    if reading == 'none':
+        return np.full((1, h, w), 1 / (h * w))
     if reading == 'pixel_mean':
         return softmax(X.mean(axis=0) + convolve(p['w_h'], H)[0])[None]
     return softmax(gap(X) + p['W_c'] @ gap(H) + p['b_c'])[:, None, None]

@@ -119,7 +119,7 @@ def slowfast(
                 continue
             branch, y = f'{kind}_{speed}', x
             for n in range(num_layers):
-                k = 2 * n if norm == 'layer' else n
+                k = 2 * n  # a norm, or its place, is behind each
                 p = layer_weights(state, f'branches.{branch}.{k}', kind)
                 if kind == 'spatial':
                     y, _ = spatial(p, y, num_frames)

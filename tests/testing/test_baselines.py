@@ -6,9 +6,9 @@ from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from mmattn.models.weights.conversion import ARCHITECTURES
 from mmattn.registry import TRANSFORMS
-from mmattn.utils.conversion import ARCHITECTURES
-from mmattn.utils.paper_rows import configs_root
+from mmattn.utils.configs import configs_root
 
 BASELINES = sorted(
     path

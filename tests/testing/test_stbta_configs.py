@@ -10,13 +10,10 @@ from reference.inception_resnet_v2 import timm_shapes
 from reference.inception_v3 import torchvision_shapes
 from reference.published import seeded_weights
 
-from mmattn.utils.paper_rows import (
-    config_path,
-    configs_root,
-    load_config,
-    load_rows,
-    rows_of_paper,
-)
+from mmattn.models.backbones import BNInception
+from mmattn.models.layers.clips import tell_num_segments
+from mmattn.reports.rows import config_path, load_config, load_rows, rows_of_paper
+from mmattn.utils.configs import configs_root
 
 ROOT = configs_root() / 'recognition'
 CONFIGS = sorted((ROOT / 'stbta').glob('*.py'))
@@ -141,7 +138,8 @@ def test_every_row_of_the_paper_is_there():
     figures = {}
     for row in rows_of_paper(load_rows(), 'stbta'):
         table = row.table.removeprefix('stbta ')
-        figures.setdefault(table, []).append(row.figure)
+        if row.figure is not None:
+            figures.setdefault(table, []).append(row.figure)
     assert {table: sorted(found) for table, found in figures.items()} == {
         '1': [84.3, 84.63, 84.71, 85.02, 85.27, 85.66],
         '2': [84.3, 84.88, 85.27, 85.76, 85.93, 86.49, 86.59, 87.95, 88.44],
@@ -169,6 +167,41 @@ def test_fine_tune_strategy():
         assert cfg.optim_wrapper.constructor == 'mmattn.SineLayerwiseConstructor'
         backbone = cfg.model.backbone.get('backbone', cfg.model.backbone)
         assert backbone.get('frozen_stages', -1) == -1
+
+
+def test_other_guidelines_of_fine_tuning():
+    """Section 4.3: a smaller rate for the whole network, or its first layers frozen."""
+    slow, frozen = (r for r in load_rows() if r.table == 'stbta text of section 4.3')
+    cfg = load_config(config_path(slow, slow.configs[0]), slow.options)
+    plain = load_config(config_path(slow, slow.configs[0]))
+    assert cfg.optim_wrapper.optimizer.lr == plain.optim_wrapper.optimizer.lr / 10
+    cfg = load_config(config_path(frozen, frozen.configs[0]), frozen.options)
+    cfg.model.backbone.pop('init_cfg')
+    cfg.model.backbone.base_channels = 4
+    backbone = MODELS.build(cfg.model.backbone).train()
+    learns = {name: p.requires_grad for name, p in backbone.named_parameters()}
+    stages = {name.split('.')[0]: learnt for name, learnt in learns.items()}
+    first = list(stages.values()).index(True)
+    assert first == 5
+    assert all(list(stages.values())[first:])
+
+
+def test_places_of_figure_2():
+    """After 3a with t = 2 and after 4e with t = 1, on maps of 28 and 7 pixels."""
+    (row,) = (
+        row for row in load_rows() if row.key == 'stbta' and row.table == 'Fig. 2'
+    )
+    cfg = load_config(config_path(row, row.configs[0]), row.options)
+    first, second = cfg.model.backbone.attentions
+    stages = list(BNInception.stages)
+    after = [stages[stages.index(x.before) - 1] for x in (first, second)]
+    assert after == ['inception_3a', 'inception_4e']
+    assert [x.module.t for x in (first, second)] == [2, 1]
+    cfg.model.backbone.backbone.pop('init_cfg')
+    with torch.device('meta'):
+        backbone = MODELS.build(cfg.model.backbone).eval()
+        tell_num_segments(backbone, 3)
+        assert backbone(torch.empty(3, 3, 224, 224)).shape == (3, 1024, 7, 7)
 
 
 def test_rates_of_resnext():

@@ -74,7 +74,10 @@ def test_ava_from_training_to_bars(shrunk, tmp_path, tiny_data):
         *('without.csv', 'with.csv', '--label-map', truth / 'labels.pbtxt'),
         *('--exclude', truth / 'excluded.csv', '--out', 'bars.png'),
     )
-    mean = bars.splitlines()[-1].split()
+    table, title, changes = bars.partition('\nwith less without\n')
+    mean = table.splitlines()[-1].split()
     assert mean[0] == 'mean'
     assert len(mean) == 3
+    assert title
+    assert re.search(r'^all classes +\d+ of \d+ better', changes, re.M)
     assert cv2.imread(str(tmp_path / 'bars.png')).std() > 10

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from mmattn.evaluation import FrameAPs
+from mmattn.evaluation.functional.frame_ap_changes import ap_changes
+from mmattn.evaluation.functional.frame_map import GROUPS
 from mmattn.visualization.class_bars import draw_class_bars
 
 TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'analysis' / 'frame_ap.py'
@@ -32,22 +34,58 @@ def test_table_picture_and_json(real_data, tmp_path, monkeypatch, capsys):
     args = [tiny / 'gt.csv', tiny / 'pred.csv', perfect]
     args += ['--label-map', tiny / 'action_list.txt', '--out', picture]
     assert run(monkeypatch, *args, '--json', report) == 0
-    assert capsys.readouterr().out.splitlines()[-1].split() == [
-        'mean',
-        '9.39',
-        '100.00',
-    ]
+    means, changes = capsys.readouterr().out.split('\nperfect less pred\n')
+    assert means.splitlines()[-1].split() == ['mean', '9.39', '100.00']
+    assert '+100.00' in changes.splitlines()[0]
     figures = json.loads(report.read_text())
     assert figures['pred']['mean'] == 0.09385521885521886
     assert set(figures['perfect']['classes'].values()) == {1.0}
     assert cv2.imread(str(picture)).std() > 10
+    gains = figures['changes']['classes_changed']
+    classes = figures['perfect']['classes']
+    assert gains == pytest.approx(
+        {name: 100 * (1 - figures['pred']['classes'][name]) for name in classes}
+    )
+    assert figures['changes']['better'] == sum(gain > 0 for gain in gains.values())
+
+
+def test_gains_are_counted_as_in_the_paper():
+    """Section 4.2: how many of 60 classes are better, and how many by over 1.0."""
+    names = {label: f'action {label}' for label in range(1, 81)}
+    labels = [*range(1, 31), *range(51, 81)]  # 60 of them
+    gains = [2.0] * 28 + [1.0] * 6 + [0.01] * 10 + [0.0] * 2 + [-0.5] * 9 + [-1.5] * 5
+    before = FrameAPs(names, dict.fromkeys(labels, 0.25))
+    after = FrameAPs(
+        names, {k: 0.25 + x / 100 for k, x in zip(labels, gains, strict=True)}
+    )
+    changes = ap_changes(before, after)
+    assert changes.counts() == dict(
+        classes=60, better=44, better_by_margin=28, worse=14, worse_by_margin=5
+    )
+    groups = [changes.counts(labels) for labels in GROUPS.values()]
+    assert [n['classes'] for n in groups] == [14, 29, 17]
+    assert [n['better'] for n in groups] == [14, 29, 1]
+    assert [n['better_by_margin'] for n in groups] == [14, 14, 0]
+    first, *_, last = changes.table().splitlines()[:60]
+    assert (first.split(), last.split()) == (
+        ['action', '1', '+2.00'],
+        ['action', '80', '-1.50'],
+    )
+    wide = ap_changes(before, after, margin=1.9)
+    assert wide.counts()['better_by_margin'] == 28
+    assert ap_changes(after, before).counts()['worse_by_margin'] == 28
+
+
+def test_changes_between_other_classes_are_refused():
+    with pytest.raises(ValueError, match=r'the same classes, got \[1, 2\] in one only'):
+        ap_changes(FrameAPs(NAMES, {1: 0.5}), FrameAPs(NAMES, {2: 0.5}))
 
 
 def test_wrong_names_and_files(real_data, monkeypatch, capsys):
     tiny = real_data / 'annotations' / 'ava' / 'tiny_eval'
     args = [tiny / 'gt.csv', tiny / 'pred.csv', '--label-map', tiny / 'gt.csv']
     assert run(monkeypatch, *args) == 2
-    assert 'expected items with a name' in capsys.readouterr().err
+    assert "gt.csv:1: expected 'item {'" in capsys.readouterr().err
     assert run(monkeypatch, *args, '--names', 'a', 'b') == 2
     assert '--names: expected 1 different ones' in capsys.readouterr().err
 

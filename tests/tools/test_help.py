@@ -21,7 +21,7 @@ def show_help(script, flag, monkeypatch, capsys):
 
 
 def test_there_are_tools():
-    assert {'train', 'test', 'extract_features', 'fuse_scores', 'timeline'} <= {
+    assert {'train', 'test', 'extract_features', 'fuse_scores', 'attention'} <= {
         path.stem for path in SCRIPTS
     }
 
@@ -40,6 +40,25 @@ def test_help(script, flag, monkeypatch, capsys):
     text = show_help(script, flag, monkeypatch, capsys)
     assert 'usage: ' in text
     assert re.search(r'--?\w+', text)
+    if script.name != 'demo.py':  # its own example: `make demo`
+        name = re.escape(script.relative_to(TOOLS).as_posix())
+        assert re.search(rf'^examples?:\n(.*\n)*  python tools/{name}\b', text, re.M)
+
+
+@pytest.mark.parametrize(
+    'script', SCRIPTS, ids=lambda path: str(path.relative_to(TOOLS))
+)
+def test_defaults_are_shown_and_errors_are_refusals(script):
+    """All tools are made and run by the functions that see to both."""
+    source = script.read_text(encoding='utf-8')
+    assert 'run_tool(' in source
+    assert 'ArgumentParser(' not in source
+
+
+def test_a_default_is_shown(monkeypatch, capsys):
+    script = TOOLS / 'analysis' / 'mean_over_splits.py'
+    text = show_help(script, '--help', monkeypatch, capsys)
+    assert re.search(r'--work-dirs WORK_DIRS\n.*\(default: work_dirs\)', text)
 
 
 @pytest.mark.parametrize('name', ['train.py', 'test.py'])

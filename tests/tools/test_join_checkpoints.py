@@ -11,8 +11,8 @@ from mmaction.registry import MODELS
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS
 
-from mmattn.apis.attention import load_model
-from mmattn.apis.features import extract_features
+from mmattn.inference.models import load_model
+from mmattn.prepare.features import extract_features
 
 TOOL = Path(__file__).resolve().parents[2] / 'tools/convert/join_checkpoints.py'
 CONVNET = 'temporal_lstm-convnet_in1k-pre-vgg16_8xb32-1x1x1-10kiter_ucf101-split1-rgb'

@@ -1,6 +1,7 @@
 """tools/paper_rows.py."""
 
 import json
+import re
 import runpy
 import shutil
 import sys
@@ -8,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from mmattn.utils import paper_rows
-from mmattn.utils.paper_rows import configs_root, load_rows
+from mmattn.reports import row_tables, rows
+from mmattn.reports.rows import load_rows
+from mmattn.utils import configs as own_configs
+from mmattn.utils.configs import configs_root
 
 TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'paper_rows.py'
 FOLDER = configs_root() / 'recognition' / 'temporal_lstm'
@@ -17,9 +20,9 @@ CONFIG = 'temporal_lstm_vgg16-fc6_1xb64-30x1-50e_ucf101-split1-rgb.py'
 ROW_FILE = f"""
 key: temporal_lstm
 paper: p
-metric: top-1
+metric: top-1, split 1
 rows:
-  - {{table: '1', row: r, dataset: d, figure: 50, ours: null, configs: [{CONFIG}]}}
+  - {{table: '1', row: r, dataset: d, figure: 50, configs: [{CONFIG}]}}
 """
 
 
@@ -39,20 +42,21 @@ def own_rows(monkeypatch, folder, text=ROW_FILE, configs=(CONFIG,)):
     for config in configs:
         shutil.copy(FOLDER / config, target)
     (target / 'rows.yml').write_text(text)
-    monkeypatch.setattr(paper_rows, 'configs_root', lambda: root)
+    for module in (rows, row_tables, own_configs):
+        monkeypatch.setattr(module, 'configs_root', lambda: root)
     return target
 
 
 def test_json_is_a_list_of_rows(monkeypatch, capsys):
     assert run_tool(monkeypatch, '--format', 'json') == 0
-    rows = json.loads(capsys.readouterr().out)
-    assert [row['row'] for row in rows] == [row.row for row in load_rows()]
-    keys = {'key', 'paper', 'table', 'row', 'dataset', 'metric', 'figure', 'ours'}
-    keys |= {'configs', 'options', 'weights', 'prepare', 'commands'}
+    listed = json.loads(capsys.readouterr().out)
+    assert [row['row'] for row in listed] == [row.row for row in load_rows()]
+    keys = {'id', 'key', 'paper', 'table', 'row', 'dataset', 'metric', 'figure', 'ours'}
+    keys |= {'configs', 'options', 'weights', 'prepare', 'features', 'commands', 'note'}
     keys.add('stream_options')
-    for row in rows:
+    for row in listed:
         assert row.keys() == keys
-        assert row['commands'][: len(row['prepare'])] == row['prepare']
+        assert len(row['commands']) >= 2 * len(row['configs'])
 
 
 def test_key_and_text(monkeypatch, capsys):
@@ -93,9 +97,40 @@ def test_check_names_the_row_that_fails(monkeypatch, tmp_path, capsys):
 def test_readmes_are_written_once(monkeypatch, tmp_path):
     folder = own_rows(monkeypatch, tmp_path)
     readme = folder / 'README.md'
-    readme.write_text(f'# Title\n{paper_rows.BEGIN}\n{paper_rows.END}\n')
-    assert run_tool(monkeypatch, '--write-readmes') == 0
+    readme.write_text(f'# Title\n{row_tables.BEGIN}\n{row_tables.END}\n')
+    (tmp_path / 'docs').mkdir()
+    assert run_tool(monkeypatch, '--write-pages') == 0
     first = readme.read_text()
     assert f'[{CONFIG}]({CONFIG})' in first
-    assert run_tool(monkeypatch, '--write-readmes') == 0
+    assert run_tool(monkeypatch, '--write-pages') == 0
     assert readme.read_text() == first
+
+    page = tmp_path / 'docs' / 'paper_rows.md'
+    assert '--run temporal_lstm-1-r-d`' in page.read_text()
+
+
+@pytest.mark.parametrize(
+    'args, message',
+    [
+        (['--gpus', '0'], '--gpus: expected a number above 0, got 0'),
+        (['--speed', '-1'], '--speed: expected a number above 0, got -1.0'),
+        (['none-such'], "got 'none-such'"),
+        (['--record', 'none'], 'none/results.yml: expected the results of a run'),
+    ],
+)
+def test_bad_arguments(args, message, monkeypatch, capsys):
+    assert run_tool(monkeypatch, *args) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_plan_prints_order_cost_and_figures(monkeypatch, tmp_path, capsys):
+    own_rows(monkeypatch, tmp_path)
+    assert run_tool(monkeypatch, '--plan', '--gpus', '8', '--out', 'o') == 0
+    text = capsys.readouterr().out
+    stem = CONFIG.removesuffix('.py')
+    first, second = re.findall(r'^# \d/2 (\S+): about \S+ \w$', text, re.M)
+    assert (first, second) == (f'train/{stem}_split1', f'test/{stem}_split1')
+    assert f'\nmim train mmattn {CONFIG} --launcher pytorch --gpus 8' in text
+    assert f'# temporal_lstm-1-r-d: acc/top1 of test/{stem}_split1' in text
+    assert '# 1 rows, 1 trainings, 1 tests, 0 fusions' in text
+    assert 'counted at 3 tera multiply-adds a second' in text

@@ -14,8 +14,8 @@ import pytest
 import torch
 from mmengine.config import Config
 
+from mmattn.engine.host_tools import load_host_tool
 from mmattn.evaluation import accuracies, fuse_scores, load_scores
-from mmattn.utils.host_tools import load_host_tool
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 VIDEO = 'temporal_lstm_vgg16_8xb4-30x1-20e_ucf101-split1-rgb'
@@ -53,7 +53,15 @@ def last_checkpoint(folder):
 @pytest.mark.slow
 def test_bf16_and_split_from_training_to_fused_scores(shrunk, tmp_path):
     config = write_config(shrunk(VIDEO), tmp_path / 'model.py')
-    start('train.py', tmp_path, config, '--bf16', '--split', 2, '--seed', 5)
+    run = start('train.py', tmp_path, config, '--bf16', '--split', 2, '--seed', 5)
+    before, first_loss, _ = run.stdout.partition('Epoch(train)')
+    assert first_loss
+    above, *after = before.split('Config:')
+    assert len(after) == 1
+    _, config_end, below = after[0].partition('\nwork_dir = ')
+    assert config_end
+    assert len((above + below).splitlines()) < 24
+    assert 'warn' not in run.stderr.lower()
     work_dir = tmp_path / 'work_dirs' / 'model_split2'
     dumped = Config.fromfile(work_dir / 'model.py')
     assert dumped.read_split == '2'

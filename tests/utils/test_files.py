@@ -35,3 +35,13 @@ def test_failure_leaves_no_file_where_none_was(tmp_path):
     with pytest.raises(RuntimeError, match='power'):
         write_half_of(path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_two_writers_of_one_path_do_not_meet(tmp_path):
+    path = tmp_path / 'list.txt'
+    with replaced_atomically(path) as first, replaced_atomically(path) as second:
+        first.write_text('first')
+        second.write_text('second')
+        assert first != second
+    assert path.read_text() == 'first'  # which finished last
+    assert [file.name for file in tmp_path.iterdir()] == ['list.txt']

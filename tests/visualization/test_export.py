@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmattn.utils.attention_records import AttentionRecord
+from mmattn.attention.records import AttentionRecord
 from mmattn.visualization.export import load_records, save_records
 
 

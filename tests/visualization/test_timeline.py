@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from matplotlib import pyplot
-from PIL import Image
 
 from mmattn.visualization.text import Text, draw_texts, fit_text, text_width
 from mmattn.visualization.timeline import (
@@ -16,7 +15,7 @@ from mmattn.visualization.timeline import (
     KEY,
     UNIFORM,
     draw_timeline,
-    save_timeline,
+    shown_positions,
 )
 from mmattn.visualization.timeline_layout import (
     BAR_HEIGHT,
@@ -192,6 +191,21 @@ def test_long_videos_show_some_frames_and_all_bars():
     assert same_color(picture[last.y + last.height + 1, last.x], KEY)
 
 
+@pytest.mark.parametrize('count', [7, 200])
+def test_frames_that_are_shown_are_enough(count):
+    rng = np.random.default_rng(0)
+    frames = rng.integers(0, 255, (count, 30, 40, 3), dtype=np.uint8)
+    weights = rng.random((3, count))
+    some = {k: frames[k] for k in shown_positions(count)}
+    assert len(some) == min(count, 15)
+    assert np.array_equal(
+        draw_timeline(some, weights, key_frames=[5]),
+        draw_timeline(frames, weights, key_frames=[5]),
+    )
+    with pytest.raises(ValueError, match='expected key_frames from 0 to'):
+        draw_timeline(some, weights, key_frames=[count])
+
+
 def test_words_reach_the_picture():
     weights = [0.5, 0.25, 0.25]
     plain = draw_timeline(frames_of(3), weights)
@@ -231,34 +245,6 @@ def test_inputs_and_pyplot_are_left_alone():
     assert np.array_equal(frames, before[0])
     assert np.array_equal(weights, before[1])
     assert pyplot.get_fignums() == []
-
-
-def test_save(tmp_path):
-    weights = [0.5, 0.25, 0.25]
-    path = save_timeline(
-        tmp_path / 'new' / 'clip.png',
-        frames_of(3),
-        weights,
-        key_frames=[1],
-        frame_numbers=[3, 4, 5],
-        title='a',
-        label='b',
-        prediction='c',
-        uniform=False,
-    )
-    expected = draw_timeline(
-        frames_of(3),
-        weights,
-        key_frames=[1],
-        frame_numbers=[3, 4, 5],
-        title='a',
-        label='b',
-        prediction='c',
-        uniform=False,
-    )
-    assert np.array_equal(np.asarray(Image.open(path)), expected)
-    with pytest.raises(ValueError, match=r'expected a name ending in \.png'):
-        save_timeline(tmp_path / 'clip.txt', frames_of(3), weights)
 
 
 def test_real_clip(real_data):

@@ -6,7 +6,6 @@ The input is one view of a test video as the config's pipeline packs it, in the 
 crop. Times are medians on this machine.
 """
 
-import argparse
 import json
 import sys
 import tempfile
@@ -14,11 +13,16 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from mmattn.apis.complexity import Complexity, markdown, measure_complexity, sample_clip
-from mmattn.apis.models import quiet_log
+from mmattn.inference.complexity import (
+    Complexity,
+    markdown,
+    measure_complexity,
+    sample_clip,
+)
 from mmattn.testing import make_tiny_data
-from mmattn.utils.host_tools import find_config
-from mmattn.utils.paper_rows import configs_root
+from mmattn.utils.command_line import run_tool, tool_parser
+from mmattn.utils.configs import configs_root, find_config
+from mmattn.utils.logs import quiet_log
 from mmattn.utils.progress import progress_bar
 
 
@@ -30,9 +34,7 @@ def all_configs() -> list[Path]:
 
 def main() -> int:
     """Run the tool."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = tool_parser(__doc__)
     parser.add_argument(
         'configs', nargs='*', help='configs or their names; all of ours by default'
     )
@@ -73,4 +75,4 @@ def main() -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_tool(main))

@@ -3,18 +3,18 @@
 python tools/analysis/evaluate_charades.py submission.txt Charades_v1_test.csv
 """
 
-import argparse
 import sys
 
 import numpy as np
 
 from mmattn.datasets import read_charades
 from mmattn.evaluation import charades_map, load_submission
+from mmattn.utils.command_line import run_tool, tool_parser
 
 
 def main() -> int:
     """Run the tool."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = tool_parser(__doc__)
     parser.add_argument('submission', help='lines <video> <157 scores>')
     parser.add_argument('csv', help='Charades_v1_test.csv')
     parser.add_argument('--per-class', action='store_true', help='print all APs')
@@ -47,4 +47,4 @@ def labels_of(names: tuple[str, ...], csv: str, num_classes: int) -> np.ndarray:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_tool(main))

@@ -3,22 +3,23 @@
 python tools/analysis/fuse_scores.py rgb.pkl flow.pkl --weights 1 2
 """
 
-import argparse
 import json
 import sys
+from pathlib import Path
 
-from mmattn.apis.stream_reports import (
+from mmattn.evaluation import load_scores
+from mmattn.reports.streams import (
     add_fusion_options,
     chosen_weights,
     report_fusion,
     text_table,
 )
-from mmattn.evaluation.functional import load_scores
+from mmattn.utils.command_line import run_tool, tool_parser
 
 
 def main() -> int:
     """Run the tool."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = tool_parser(__doc__)
     parser.add_argument('scores', nargs='+', help='files of tools/test.py --dump')
     add_fusion_options(parser)
     parser.add_argument('--json', help='also write the accuracies to this file')
@@ -30,14 +31,15 @@ def main() -> int:
         streams = [load_scores(path) for path in args.scores]
         weights = chosen_weights(streams, args.weights, args.search_on)
         report = report_fusion(streams, weights, classes=args.classes, out=args.out)
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         parser.error(str(error))
     print(text_table(report))
     if args.json:
-        with open(args.json, 'w', encoding='utf-8') as file:
-            json.dump(report, file, indent=2)
+        path = Path(args.json)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(report, indent=2), encoding='utf-8')
     return 0
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_tool(main))

@@ -4,17 +4,15 @@ python tools/analysis/mean_over_splits.py CONFIG
 python tools/analysis/mean_over_splits.py RGB_CONFIG FLOW_CONFIG --runs OUT1 OUT2 OUT3
 """
 
-import argparse
 import sys
 
-from mmattn.apis.split_means import find_runs, read_run, rows_of, split_table
+from mmattn.reports.splits import find_runs, read_run, rows_of, split_table
+from mmattn.utils.command_line import run_tool, tool_parser
 
 
 def main() -> int:
     """Run the tool."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = tool_parser(__doc__)
     parser.add_argument('configs', nargs='+', help='config, or one per fused stream')
     parser.add_argument(
         '--runs',
@@ -29,7 +27,7 @@ def main() -> int:
     try:
         runs = args.runs or find_runs(args.configs[0], args.work_dirs)
         print(split_table([read_run(run) for run in runs]))
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         parser.error(str(error))
     for row in rows_of(args.configs):
         print(
@@ -40,4 +38,4 @@ def main() -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_tool(main))

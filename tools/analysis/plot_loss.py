@@ -6,18 +6,16 @@ Reads the log that every run leaves. The validation loss is in it if the config 
 dict(type='mmattn.ValLossHook') among its custom_hooks.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
+from mmattn.utils.command_line import run_tool, tool_parser
 from mmattn.visualization.loss_curve import find_log, read_losses, save_losses
 
 
 def main() -> int:
     """Run the tool."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = tool_parser(__doc__)
     parser.add_argument('run', help='work dir of a run, or its scalars.json')
     parser.add_argument('--out', default='loss.png', help='picture to write')
     args = parser.parse_args()
@@ -33,4 +31,4 @@ def main() -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_tool(main))

@@ -3,20 +3,20 @@
 python tools/analysis/report.py SCORES.pkl --out report.html [--config CONFIG]
 """
 
-import argparse
 import sys
 
 from mmengine.config import Config
 
-from mmattn.apis.run_reports import write_report
-from mmattn.apis.stream_reports import read_class_names
-from mmattn.evaluation.functional import load_scores
-from mmattn.utils.host_tools import add_split_option, find_config, set_split
+from mmattn.evaluation import load_scores
+from mmattn.reports.runs import write_report
+from mmattn.utils.command_line import run_tool, tool_parser
+from mmattn.utils.configs import add_split_option, find_config, set_split
+from mmattn.utils.text import read_class_names
 
 
 def main() -> int:
     """Run the tool."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = tool_parser(__doc__)
     parser.add_argument('scores', help='file of tools/test.py --dump')
     parser.add_argument('--out', required=True, help='HTML file to write')
     parser.add_argument(
@@ -34,11 +34,11 @@ def main() -> int:
         path = write_report(
             scores, args.out, classes=names, cfg=cfg, num_worst=args.worst
         )
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         parser.error(str(error))
     print(path)
     return 0
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_tool(main))

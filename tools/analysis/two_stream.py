@@ -7,29 +7,28 @@ A stream may also be a dump of an earlier test (--rgb rgb.pkl). Options that are
 listed here go to tools/test.py, for both streams.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
-from mmattn.apis.stream_reports import (
+from mmattn.evaluation import fuse_scores
+from mmattn.reports.streams import (
     add_fusion_options,
     chosen_weights,
     renamed,
     report_fusion,
     text_table,
 )
-from mmattn.apis.two_streams import stream_source, tested_scores
-from mmattn.evaluation.functional import fuse_scores
-from mmattn.utils.host_tools import add_split_option, set_split
+from mmattn.reports.two_streams import stream_source, tested_scores
+from mmattn.utils.command_line import run_tool, tool_parser
+from mmattn.utils.configs import add_split_option, set_split
 
 TEST = Path(__file__).resolve().parents[1] / 'test.py'
 
 
 def main() -> int:
     """Run the tool."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = tool_parser(
+        __doc__,
         allow_abbrev=False,
     )
     for option in ('--rgb', '--flow'):
@@ -61,14 +60,15 @@ def main() -> int:
             for name, stream in streams.items()
         ]
         report = report_fusion(scores, weights, classes=args.classes, out=out)
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         parser.error(str(error))
     shares = ' : '.join(f'{weight:g}' for weight in weights)
     print(f'{len(scores[0].video_ids)} videos, weights {shares}')
     print(text_table(report))
-    print(f'{out}: report.json, classes.csv, confusion.png')
+    picture = '' if scores[0].multi_label else ', confusion.png'
+    print(f'{out}: report.json, classes.csv{picture}')
     return 0
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_tool(main))

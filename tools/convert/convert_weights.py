@@ -3,19 +3,19 @@
 python tools/convert/convert_weights.py SRC DST --arch bninception --num-classes 1000
 """
 
-import argparse
 import sys
 from pathlib import Path
 
 import torch
 
-from mmattn.utils.conversion import ARCHITECTURES, SOURCES, convert
-from mmattn.utils.pretrained import read_weights
+from mmattn.models.weights.conversion import ARCHITECTURES, SOURCES, convert
+from mmattn.models.weights.pretrained import read_weights
+from mmattn.utils.command_line import run_tool, tool_parser
 
 
 def main() -> int:
     """Run the tool; the exit code is 1 when the file is not of the network."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = tool_parser(__doc__)
     parser.add_argument('src', help='published file, or its address')
     parser.add_argument('dst', help='checkpoint to write')
     parser.add_argument('--arch', required=True, choices=ARCHITECTURES)
@@ -48,4 +48,4 @@ def main() -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_tool(main))

@@ -3,17 +3,17 @@
 python tools/convert/join_checkpoints.py OUT backbone=convnet.pth cls_head=head.pth
 """
 
-import argparse
 import sys
 
 import torch
 
-from mmattn.utils.pretrained import read_weights
+from mmattn.models.weights.pretrained import read_weights
+from mmattn.utils.command_line import run_tool, tool_parser
 
 
 def main() -> int:
     """Run the tool."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = tool_parser(__doc__)
     parser.add_argument('out', help='checkpoint to write')
     parser.add_argument(
         'parts', nargs='+', metavar='PREFIX=FILE', help='take PREFIX.* from FILE'
@@ -39,4 +39,4 @@ def main() -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_tool(main))

@@ -3,18 +3,18 @@
 python tools/convert/join_streams.py RGB_CONFIG FLOW_CONFIG --out two_stream.py
 """
 
-import argparse
 import sys
 
 from mmengine.config import Config
 
-from mmattn.apis.two_streams import join_streams
-from mmattn.utils.host_tools import add_split_option, find_config, set_split
+from mmattn.reports.two_streams import join_streams
+from mmattn.utils.command_line import run_tool, tool_parser
+from mmattn.utils.configs import add_split_option, find_config, set_split
 
 
 def main() -> int:
     """Run the tool."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = tool_parser(__doc__)
     parser.add_argument('rgb', help='config of the RGB stream')
     parser.add_argument('flow', help='config of the flow stream')
     parser.add_argument('--weights', nargs=2, type=float, default=[1.0, 1.0])
@@ -32,4 +32,4 @@ def main() -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_tool(main))

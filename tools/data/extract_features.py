@@ -3,18 +3,18 @@
 python tools/data/extract_features.py CONFIG CHECKPOINT OUT [--lists train test]
 """
 
-import argparse
 import sys
 
 from mmengine.config import Config, DictAction
 
-from mmattn.apis.features import LISTS, extract_features
-from mmattn.utils.host_tools import add_split_option, find_config, set_split
+from mmattn.prepare.features import LISTS, extract_features
+from mmattn.utils.command_line import run_tool, tool_parser
+from mmattn.utils.configs import add_split_option, find_config, set_split
 
 
 def main() -> int:
     """Run the tool; the exit code is 1 when videos could not be read."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = tool_parser(__doc__)
     parser.add_argument('config', help='config of a mmattn.FrameRecognizer on videos')
     parser.add_argument('checkpoint', help="weights of the config's backbone")
     parser.add_argument('out', help='folder for the features and their lists')
@@ -39,8 +39,10 @@ def main() -> int:
     )
     for message in broken:
         print(f'left out: {message}', file=sys.stderr)
+    if broken:
+        print(f'{len(broken)} videos left out, see above', file=sys.stderr)
     return 1 if broken else 0
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_tool(main))

@@ -3,18 +3,19 @@
 Example: python tools/data/extract_flow.py data/ucf101/videos data/ucf101/rawframes
 """
 
-import argparse
 import sys
 
-from mmattn.apis.flow_extraction import STORAGES, FlowOptions, extract_flow
 from mmattn.datasets.optical_flow import METHODS
+from mmattn.prepare.flow_extraction import STORAGES, FlowOptions, extract_flow
+from mmattn.utils.command_line import run_tool, tool_parser
 
 
 def main() -> int:
     """Run the tool; the exit code is 1 when videos could not be read."""
-    parser = argparse.ArgumentParser(
+    parser = tool_parser(
+        __doc__,
         description='Store the optical flow of all videos in a folder as pairs of gray '
-        'images. Finished videos are skipped, broken ones are named at the end.'
+        'images. Finished videos are skipped, broken ones are named at the end.',
     )
     parser.add_argument('videos', help='folder of the videos, with subfolders')
     parser.add_argument('out', help='folder to write to, with the same subfolders')
@@ -70,4 +71,4 @@ def main() -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_tool(main))

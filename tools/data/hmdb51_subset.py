@@ -6,23 +6,21 @@ Reads annotations/<class>_test_split<N>.txt in the folder, and writes
 hmdb51_10c_{train,val,test}_split_<N>_videos.txt beside it.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
-from mmattn.datasets.hmdb51_subset import (
+from mmattn.prepare.hmdb51_subset import (
     POOLS,
     REPORT_SIZES,
     TEN_CLASSES,
     subset_lists,
 )
+from mmattn.utils.command_line import run_tool, tool_parser
 
 
 def main() -> int:
     """Run the tool."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = tool_parser(__doc__)
     parser.add_argument('root', type=Path, help='folder of HMDB51')
     parser.add_argument('--classes', nargs='+', default=TEN_CLASSES, metavar='NAME')
     parser.add_argument('--split', type=int, choices=(1, 2, 3), default=1)
@@ -65,4 +63,4 @@ def main() -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_tool(main))

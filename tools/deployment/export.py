@@ -1,32 +1,35 @@
 """Export a model to ONNX or torch.export and check the result against PyTorch.
 
-python tools/deployment/export.py CONFIG CHECKPOINT --out model.onnx [--video FILE]
+python tools/deployment/export.py work_dirs/mine --out model.onnx
+python tools/deployment/export.py CONFIG CHECKPOINT --out model.onnx --video FILE
 
-The suffix of --out chooses: .onnx, or .pt2 for torch.export. The input is what the
-test pipeline packs of the center crop; its shape is fixed in the file.
+MODEL is a work folder, a checkpoint that carries its config, or a config (or its name)
+followed by its weights. The suffix of --out chooses: .onnx, or .pt2 for torch.export.
+The input is what the test pipeline packs of the center crop; its shape is fixed in the
+file.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
 from mmengine.config import DictAction
 
-from mmattn.apis.clip_scorer import ClipScorer, first_clip, packed_clip
-from mmattn.apis.export import ExportError, export, largest_difference
-from mmattn.apis.models import build_model
-from mmattn.apis.network_inputs import read_video
-from mmattn.utils.host_tools import add_split_option, find_config, set_split
+from mmattn.inference.export import ExportError, export, largest_difference
+from mmattn.inference.inputs import read_video
+from mmattn.inference.models import load_model
+from mmattn.inference.score import ClipScorer, first_clip, packed_clip
+from mmattn.utils.command_line import run_tool, tool_parser
+from mmattn.utils.configs import add_split_option, set_split
 
 
 def main() -> int:
     """Run the tool."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('config', help='config of a recognizer or detector')
+    parser = tool_parser(__doc__)
+    parser.add_argument('model', help='see above; a recognizer or detector')
     parser.add_argument(
-        'checkpoint', nargs='?', help='its weights; random ones without, to try'
+        'checkpoint',
+        nargs='?',
+        help='weights of a config; random ones without, to try',
     )
     parser.add_argument('--out', required=True, help='.onnx or .pt2 file to write')
     parser.add_argument(
@@ -46,7 +49,9 @@ def main() -> int:
     args = parser.parse_args()
     set_split(args.split)
     try:
-        model = build_model(find_config(args.config), args.checkpoint, args.cfg_options)
+        # Weights in a file lie as other programs expect them.
+        options = {'channels_last': False, **args.cfg_options}
+        model = load_model(args.model, args.checkpoint, options=options)
         if args.video:
             clips, infos = packed_clip(read_video(model, args.video).item)
         else:
@@ -62,4 +67,4 @@ def main() -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_tool(main))

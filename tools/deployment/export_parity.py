@@ -6,7 +6,6 @@ Weights are random, so large that scores differ. With --shrink models and data a
 those of the tests. The clip that is compared is not the one that was traced.
 """
 
-import argparse
 import sys
 import tempfile
 from pathlib import Path
@@ -15,18 +14,21 @@ import torch
 from mmengine.config import Config
 from torch import nn
 
-from mmattn.apis.clip_scorer import ClipScorer, first_clip
-from mmattn.apis.export import FORMATS, ExportError, export, largest_difference
-from mmattn.apis.models import build_model, quiet_log
+from mmattn.inference.export import FORMATS, ExportError, export, largest_difference
+from mmattn.inference.models import load_model
+from mmattn.inference.score import ClipScorer, first_clip
 from mmattn.testing import make_tiny_data, shrink
-from mmattn.utils.host_tools import find_config
+from mmattn.utils.command_line import run_tool, tool_parser
+from mmattn.utils.configs import find_config
+from mmattn.utils.logs import quiet_log
 
 
 def parity_row(cfg: Config, name: str, folder: Path) -> tuple[str, bool]:
     """Return a row of the table, and whether everything was exported."""
     torch.manual_seed(0)
     clips, infos = first_clip(cfg)
-    scorer = ClipScorer(with_large_weights(build_model(cfg)), infos)
+    model = load_model(cfg, options={'channels_last': False})
+    scorer = ClipScorer(with_large_weights(model), infos)
     with torch.no_grad():
         scores = scorer(*clips)
     scores = scores[0] if scorer.reads_boxes else scores
@@ -55,9 +57,7 @@ def with_large_weights(model: nn.Module) -> nn.Module:
 
 def main() -> int:
     """Run the tool."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = tool_parser(__doc__)
     parser.add_argument('configs', nargs='+', help='configs or their names')
     parser.add_argument('--shrink', action='store_true', help='small models and data')
     args = parser.parse_args()
@@ -83,4 +83,4 @@ def main() -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_tool(main))

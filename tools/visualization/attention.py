@@ -1,25 +1,30 @@
 """Draw what models attend to in videos: overlays, timelines, scores, maps, one page.
 
+python tools/visualization/attention.py MODEL VIDEO... --out DIR
 python tools/visualization/attention.py CONFIG CHECKPOINT VIDEO... --out DIR
 """
 
 import argparse
 import sys
-from pathlib import Path
 
-from mmattn.apis.attention import load_model
-from mmattn.apis.attention_pictures import DrawOptions, draw_attention
-from mmattn.datasets.detection import load_proposals
-from mmattn.utils.host_tools import add_split_option, find_config, set_split
+from mmattn.datasets.proposals import load_proposals
+from mmattn.inference.find import split_command
+from mmattn.inference.models import load_models
+from mmattn.utils.command_line import run_tool, tool_parser
+from mmattn.utils.configs import add_split_option, set_split
+from mmattn.visualization.attention_pictures import DrawOptions, draw_attention
 from mmattn.visualization.contact_sheet import FORMATS
 from mmattn.visualization.heat_overlay import KINDS, SCALES, OverlayStyle
 
 
 def parse_args() -> argparse.Namespace:
     """Parse the arguments."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config of a recognizer or detector')
-    parser.add_argument('checkpoint', help='its weights')
+    parser = tool_parser(__doc__)
+    parser.add_argument(
+        'model',
+        help='work folder, checkpoint that carries its config, or config (or its name) '
+        'followed by its weights',
+    )
     parser.add_argument(
         'videos',
         nargs='+',
@@ -29,10 +34,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--out', required=True, help='folder for the results')
     parser.add_argument(
         '--compare',
-        nargs=2,
+        nargs='+',
         action='append',
         default=[],
-        metavar=('CONFIG', 'CHECKPOINT'),
+        metavar=('MODEL', 'CHECKPOINT'),
         help='another model to show beside the first; may be given several times',
     )
     parser.add_argument(
@@ -61,12 +66,17 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--format', nargs='+', choices=FORMATS, default=['png'])
     parser.add_argument(
         '--whole-frame',
-        action='store_true',
-        help="draw on the whole frames rather than on the network's input",
+        action=argparse.BooleanOptionalAction,
+        help="draw on the whole frames rather than on the network's input; by default "
+        'on the page alone',
     )
     parser.add_argument('--columns', type=int, default=8, help='frames on a png')
     parser.add_argument('--top', type=int, default=5, help='number of classes listed')
     parser.add_argument('--classes', help='text file with a class name per line')
+    parser.add_argument(
+        '--ground-truth',
+        help='folder of files VIDEO.npz with key frames, marked in timelines',
+    )
     parser.add_argument('--no-page', action='store_true', help='write no index.html')
     parser.add_argument('--device', default='cpu', help='such as cuda:0')
     add_split_option(parser)
@@ -82,10 +92,9 @@ def main() -> int:
     """Run the tool."""
     args = parse_args()
     set_split(args.split)
-    classes = None
-    if args.classes:
-        classes = Path(args.classes).read_text(encoding='utf-8').splitlines()
     persons = load_proposals(args.persons) if args.persons else None
+    named, videos = split_command([args.model, *args.videos])
+    models = load_models([named, *args.compare], device=args.device)
     options = DrawOptions(
         names=args.map,
         picks=dict(args.pick),
@@ -94,17 +103,12 @@ def main() -> int:
         whole_frame=args.whole_frame,
         num_columns=args.columns,
         top=args.top,
-        classes=classes,
+        classes=args.classes,
+        ground_truth=args.ground_truth,
         page=not args.no_page,
     )
-    pairs = [(args.config, args.checkpoint), *args.compare]
-    models = {}
-    for number, (config, checkpoint) in enumerate(pairs, 1):
-        path = find_config(config)
-        name = path.stem if len(pairs) == 1 else f'{number} {path.stem}'
-        models[name] = load_model(path, checkpoint, device=args.device)
     files, broken = draw_attention(
-        models, args.videos, args.out, persons=persons, options=options
+        models, videos, args.out, persons=persons, options=options
     )
     for file in files:
         print(file)
@@ -119,4 +123,4 @@ def _pick(text: str) -> tuple[str, int]:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_tool(main))

@@ -7,20 +7,22 @@ python tools/visualization/detect_actions.py CONFIG CHECKPOINT VIDEO --out DIR
 import argparse
 import sys
 
-from mmattn.apis.detection_pictures import save_detections
-from mmattn.apis.detections import class_names, detect_actions, load_detection_model
-from mmattn.apis.persons import (
+from mmattn.inference.detect import class_names, detect_actions
+from mmattn.inference.models import load_model
+from mmattn.inference.persons import (
     GivenPersons,
     PersonDetector,
     PersonSource,
     StoredPersons,
 )
-from mmattn.utils.host_tools import find_config
+from mmattn.utils.command_line import run_tool, tool_parser
+from mmattn.utils.configs import find_config
+from mmattn.visualization.detection_pictures import save_detections
 
 
 def parse_args() -> argparse.Namespace:
     """Parse the arguments."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = tool_parser(__doc__)
     parser.add_argument('config', help='config of an action detector')
     parser.add_argument('checkpoint', nargs='?', help='its weights')
     parser.add_argument('video', help='video file')
@@ -85,7 +87,9 @@ def main() -> int:
     """Run the tool."""
     args = parse_args()
     config = find_config(args.config)
-    model = load_detection_model(config, args.checkpoint, device=args.device)
+    model = load_model(
+        config, args.checkpoint, device=args.device, untrained=args.untrained
+    )
     names = class_names(model.cfg, args.label_map)
     found = detect_actions(
         model,
@@ -113,4 +117,4 @@ def _box(text: str) -> list[float]:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_tool(main))

@@ -3,19 +3,20 @@
 python tools/visualization/grad_cam.py VIDEO... --model CONFIG CHECKPOINT --out DIR
 """
 
-import argparse
 import sys
-from pathlib import Path
 
-from mmattn.apis.attention import load_model
-from mmattn.apis.grad_cams import draw_grad_cams
-from mmattn.utils.host_tools import add_split_option, find_config, set_split
+from mmattn.datasets.proposals import load_proposals
+from mmattn.inference.models import load_models
+from mmattn.utils.command_line import run_tool, tool_parser
+from mmattn.utils.configs import add_split_option, set_split
+from mmattn.visualization.class_weightings import WEIGHTINGS
 from mmattn.visualization.contact_sheet import FORMATS
+from mmattn.visualization.grad_cam_sheets import draw_grad_cams
 
 
 def main() -> int:
     """Run the tool."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = tool_parser(__doc__)
     parser.add_argument(
         'videos',
         nargs='+',
@@ -23,10 +24,10 @@ def main() -> int:
     )
     parser.add_argument(
         '--model',
-        nargs=2,
+        nargs='+',
         action='append',
         required=True,
-        metavar=('CONFIG', 'CHECKPOINT'),
+        metavar=('MODEL', 'CHECKPOINT'),
         help='once for each row, such as the baseline and the model with attention',
     )
     parser.add_argument('--out', required=True, help='folder for the pictures')
@@ -35,6 +36,17 @@ def main() -> int:
         action='append',
         help='module or stage of the backbone whose maps are weighted, once for all '
         'models or once for each; the output of the backbone by default',
+    )
+    parser.add_argument(
+        '--method',
+        choices=list(WEIGHTINGS),
+        default='grad_cam',
+        help="what weights the layer's maps; gradient is that of the frames themselves",
+    )
+    parser.add_argument(
+        '--persons',
+        help='for detectors: file with the boxes of persons by "video,second", as in '
+        'attention.py; --layer region explains what is cut out for each',
     )
     parser.add_argument(
         '--class',
@@ -59,24 +71,19 @@ def main() -> int:
         )
     predicted = args.class_index == 'predicted'
     set_split(args.split)
-    classes = None
-    if args.classes:
-        classes = Path(args.classes).read_text(encoding='utf-8').splitlines()
-    models = {}
-    for number, (config, checkpoint) in enumerate(args.model, 1):
-        path = find_config(config)
-        model = load_model(path, checkpoint, device=args.device)
-        models[f'{number} {path.stem}'] = model
+    models = load_models(args.model, device=args.device)
     layers = args.layer or ['backbone']
     pictures, broken = draw_grad_cams(
         models,
         args.videos,
         args.out,
         layers=layers[0] if len(layers) == 1 else layers,
+        method=args.method,
+        persons=load_proposals(args.persons) if args.persons else None,
         class_index=None if predicted else int(args.class_index),
         formats=args.format,
         num_columns=args.columns,
-        classes=classes,
+        classes=args.classes,
         rgb=args.rgb,
     )
     for picture in pictures:
@@ -87,4 +94,4 @@ def main() -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_tool(main))

@@ -1,19 +1,22 @@
 """Draw the salient receptive fields of pyramid attention, as in its Figs. 4 and 5.
 
 python tools/visualization/receptive_fields.py CONFIG CHECKPOINT VIDEO... --out DIR
+python tools/visualization/receptive_fields.py ONE ONE.pth VIDEO... --out DIR
+    --compare TWO TWO.pth --compare THREE THREE.pth --absolute
 """
 
 import argparse
 import sys
 
-from mmattn.apis.attention import load_model
-from mmattn.apis.receptive_field_pictures import FieldOptions, draw_receptive_fields
-from mmattn.utils.host_tools import add_split_option, find_config, set_split
+from mmattn.inference.models import load_model
+from mmattn.utils.command_line import run_tool, tool_parser
+from mmattn.utils.configs import add_split_option, find_config, set_split
+from mmattn.visualization.receptive_fields import FieldOptions, draw_receptive_fields
 
 
 def parse_args() -> argparse.Namespace:
     """Parse the arguments."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = tool_parser(__doc__)
     parser.add_argument('config', help='config of a recognizer with pyramid attention')
     parser.add_argument('checkpoint', help='its weights')
     parser.add_argument('videos', nargs='+', help='video files or folders of them')
@@ -21,8 +24,22 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--threshold',
         type=float,
-        default=0.5,
-        help='share of the largest attention from which on a place is salient',
+        help='share of the largest attention from which on a place is salient, 0.5 by '
+        'default',
+    )
+    parser.add_argument(
+        '--absolute',
+        action='store_true',
+        help="thresholds are of the attention itself: the paper's 0.5 for frames and "
+        '0.7 for output positions, or --threshold',
+    )
+    parser.add_argument(
+        '--compare',
+        nargs=2,
+        action='append',
+        default=[],
+        metavar=('CONFIG', 'CHECKPOINT'),
+        help='a model with another number of scales, a row of its own',
     )
     parser.add_argument(
         '--scales', type=int, nargs='+', help='such as 1 3; 1 to all by default'
@@ -54,6 +71,7 @@ def main() -> int:
     set_split(args.split)
     options = FieldOptions(
         threshold=args.threshold,
+        absolute=args.absolute,
         scales=args.scales,
         position=tuple(args.position),
         frame=args.frame,
@@ -61,7 +79,13 @@ def main() -> int:
         alpha=args.alpha,
     )
     model = load_model(find_config(args.config), args.checkpoint, device=args.device)
-    files, broken = draw_receptive_fields(model, args.videos, args.out, options=options)
+    others = [
+        load_model(find_config(config), checkpoint, device=args.device)
+        for config, checkpoint in args.compare
+    ]
+    files, broken = draw_receptive_fields(
+        model, args.videos, args.out, others=others, options=options
+    )
     for file in files:
         print(file)
     for message in broken:
@@ -70,4 +94,4 @@ def main() -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_tool(main))

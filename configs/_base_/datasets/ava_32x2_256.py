@@ -1,19 +1,19 @@
 # AVA: 32 frames around the labeled one, every second frame, 256 x 256; proposals of persons
 # computed before. Configs name the version.
 train_pipeline = [
-    dict(type='SampleAVAFrames', clip_len=32, frame_interval=2),
+    dict(type='mmattn.SampleAVAFrames', clip_len=32, frame_interval=2),
     dict(type='RawFrameDecode'),
     dict(type='Resize', scale=(256, 256), keep_ratio=False),
     dict(type='Flip', flip_ratio=0.5),
     dict(type='FormatShape', input_format='NCTHW', collapse=True),
-    dict(type='PackActionInputs'),
+    dict(type='mmattn.PackClipInputs'),
 ]
 test_pipeline = [
-    dict(type='SampleAVAFrames', clip_len=32, frame_interval=2, test_mode=True),
+    dict(type='mmattn.SampleAVAFrames', clip_len=32, frame_interval=2, test_mode=True),
     dict(type='RawFrameDecode'),
     dict(type='Resize', scale=(256, 256), keep_ratio=False),
     dict(type='FormatShape', input_format='NCTHW', collapse=True),
-    dict(type='PackActionInputs'),
+    dict(type='mmattn.PackClipInputs'),
 ]
 
 annotations = 'data/ava/annotations'

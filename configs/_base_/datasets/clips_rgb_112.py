@@ -1,8 +1,8 @@
 # Clips of 64 frames at 112 x 112; tested on all clips of a video, one after the other.
 train_pipeline = [
-    dict(type='DecordInit'),
+    dict(type='mmattn.VideoInit'),
     dict(type='SampleFrames', clip_len=64, frame_interval=1, num_clips=1),
-    dict(type='DecordDecode'),
+    dict(type='mmattn.VideoDecode'),
     dict(type='Resize', scale=(-1, 240)),
     dict(
         type='MultiScaleCrop',
@@ -12,30 +12,30 @@ train_pipeline = [
     dict(type='Resize', scale=(112, 112), keep_ratio=False),
     dict(type='Flip', flip_ratio=0.5),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
+    dict(type='mmattn.PackClipInputs'),
 ]
 val_pipeline = [
-    dict(type='DecordInit'),
+    dict(type='mmattn.VideoInit'),
     dict(
         type='SampleFrames',
         clip_len=64,
         frame_interval=1,
         num_clips=1,
         test_mode=True),
-    dict(type='DecordDecode'),
+    dict(type='mmattn.VideoDecode'),
     dict(type='Resize', scale=(-1, 112)),
     dict(type='CenterCrop', crop_size=112),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
+    dict(type='mmattn.PackClipInputs'),
 ]
 test_pipeline = [
-    dict(type='DecordInit'),
+    dict(type='mmattn.VideoInit'),
     dict(type='mmattn.SampleWindows', window_frames=1, clip_len=64, stride=64),
-    dict(type='DecordDecode'),
+    dict(type='mmattn.VideoDecode'),
     dict(type='Resize', scale=(-1, 112)),
     dict(type='CenterCrop', crop_size=112),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
+    dict(type='mmattn.PackClipInputs'),
 ]
 
 train_dataloader = dict(

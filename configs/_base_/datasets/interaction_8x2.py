@@ -2,19 +2,19 @@
 # make_videos.py data/synthetic/interaction --preset interaction --num-frames 20 --fps 10 --size 96 64
 root = 'data/synthetic/interaction'
 train_pipeline = [
-    dict(type='SampleAVAFrames', clip_len=8, frame_interval=2),
+    dict(type='mmattn.SampleAVAFrames', clip_len=8, frame_interval=2),
     dict(type='RawFrameDecode'),
     dict(type='Resize', scale=(96, 64), keep_ratio=False),
     dict(type='Flip', flip_ratio=0.5),
     dict(type='FormatShape', input_format='NCTHW', collapse=True),
-    dict(type='PackActionInputs'),
+    dict(type='mmattn.PackClipInputs'),
 ]
 test_pipeline = [
-    dict(type='SampleAVAFrames', clip_len=8, frame_interval=2, test_mode=True),
+    dict(type='mmattn.SampleAVAFrames', clip_len=8, frame_interval=2, test_mode=True),
     dict(type='RawFrameDecode'),
     dict(type='Resize', scale=(96, 64), keep_ratio=False),
     dict(type='FormatShape', input_format='NCTHW', collapse=True),
-    dict(type='PackActionInputs'),
+    dict(type='mmattn.PackClipInputs'),
 ]
 
 dataset = dict(

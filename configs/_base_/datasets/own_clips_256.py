@@ -5,25 +5,25 @@ num_classes = int('{{$MMATTN_CLASSES:80}}') + 1  # and background
 label_file = folder + '/labels.pbtxt'
 
 train_pipeline = [
-    dict(type='DecordInit'),
+    dict(type='mmattn.VideoInit'),
     dict(type='mmattn.SampleAroundSecond', clip_len=32, clip_seconds=32 / 15),
-    dict(type='DecordDecode'),
+    dict(type='mmattn.VideoDecode'),
     dict(type='Resize', scale=(256, 256), keep_ratio=False),
     dict(type='Flip', flip_ratio=0.5),
     dict(type='FormatShape', input_format='NCTHW', collapse=True),
-    dict(type='PackActionInputs'),
+    dict(type='mmattn.PackClipInputs'),
 ]
 test_pipeline = [
-    dict(type='DecordInit'),
+    dict(type='mmattn.VideoInit'),
     dict(
         type='mmattn.SampleAroundSecond',
         clip_len=32,
         clip_seconds=32 / 15,
         test_mode=True),
-    dict(type='DecordDecode'),
+    dict(type='mmattn.VideoDecode'),
     dict(type='Resize', scale=(256, 256), keep_ratio=False),
     dict(type='FormatShape', input_format='NCTHW', collapse=True),
-    dict(type='PackActionInputs'),
+    dict(type='mmattn.PackClipInputs'),
 ]
 
 videos = dict(

@@ -1,22 +1,22 @@
 # 30 equally spaced RGB frames of a video at 224 x 224; configs name the lists.
 train_pipeline = [
-    dict(type='DecordInit'),
+    dict(type='mmattn.VideoInit'),
     dict(type='mmattn.SampleSpacedFrames', num_frames=30),
-    dict(type='DecordDecode'),
+    dict(type='mmattn.VideoDecode'),
     dict(type='Resize', scale=(-1, 256)),
     dict(type='RandomCrop', size=224),
     dict(type='Flip', flip_ratio=0.5),
     dict(type='FormatShape', input_format='NCHW'),
-    dict(type='PackActionInputs', meta_keys=('video_id', 'frame_indices')),
+    dict(type='mmattn.PackClipInputs'),
 ]
 test_pipeline = [
-    dict(type='DecordInit'),
+    dict(type='mmattn.VideoInit'),
     dict(type='mmattn.SampleSpacedFrames', num_frames=30),
-    dict(type='DecordDecode'),
+    dict(type='mmattn.VideoDecode'),
     dict(type='Resize', scale=(-1, 256)),
     dict(type='CenterCrop', crop_size=224),
     dict(type='FormatShape', input_format='NCHW'),
-    dict(type='PackActionInputs', meta_keys=('video_id', 'frame_indices')),
+    dict(type='mmattn.PackClipInputs'),
 ]
 
 train_dataloader = dict(

@@ -6,7 +6,7 @@ train_pipeline = [
     dict(type='RandomCrop', size=224),
     dict(type='mmattn.FlowFlip', flip_ratio=0.5),
     dict(type='FormatShape', input_format='NCHW'),
-    dict(type='PackActionInputs'),
+    dict(type='mmattn.PackClipInputs'),
 ]
 val_pipeline = [
     dict(
@@ -19,7 +19,7 @@ val_pipeline = [
     dict(type='Resize', scale=(-1, 256)),
     dict(type='CenterCrop', crop_size=224),
     dict(type='FormatShape', input_format='NCHW'),
-    dict(type='PackActionInputs'),
+    dict(type='mmattn.PackClipInputs'),
 ]
 test_pipeline = [
     dict(
@@ -32,7 +32,7 @@ test_pipeline = [
     dict(type='Resize', scale=(-1, 256)),
     dict(type='mmattn.FlowTenCrop', crop_size=224),
     dict(type='FormatShape', input_format='NCHW'),
-    dict(type='PackActionInputs'),
+    dict(type='mmattn.PackClipInputs'),
 ]
 flow_list = dict(
     type='mmattn.ActionFrameDataset',

@@ -2,7 +2,7 @@
 train_pipeline = [
     dict(type='mmattn.SampleWindows', window_frames=30),
     dict(type='mmattn.LoadFeatures'),
-    dict(type='PackActionInputs', meta_keys=('video_id', 'frame_indices')),
+    dict(type='mmattn.PackClipInputs'),
 ]
 test_pipeline = train_pipeline
 

@@ -16,7 +16,7 @@ train_pipeline = [
     dict(type='Resize', scale=(224, 224), keep_ratio=False),
     dict(type='mmattn.FlowFlip', flip_ratio=0.5),
     dict(type='FormatShape', input_format='NCHW'),
-    dict(type='PackActionInputs'),
+    dict(type='mmattn.PackClipInputs'),
 ]
 val_pipeline = [
     dict(type='mmattn.FlowInit'),
@@ -30,7 +30,7 @@ val_pipeline = [
     dict(type='Resize', scale=(-1, 256)),
     dict(type='CenterCrop', crop_size=224),
     dict(type='FormatShape', input_format='NCHW'),
-    dict(type='PackActionInputs'),
+    dict(type='mmattn.PackClipInputs'),
 ]
 test_pipeline = [
     dict(type='mmattn.FlowInit'),
@@ -44,7 +44,7 @@ test_pipeline = [
     dict(type='Resize', scale=(-1, 256)),
     dict(type='mmattn.FlowTenCrop', crop_size=224),
     dict(type='FormatShape', input_format='NCHW'),
-    dict(type='PackActionInputs'),
+    dict(type='mmattn.PackClipInputs'),
 ]
 train_dataloader = dict(
     batch_size=8,

@@ -1,11 +1,5 @@
 # A stack of 5 flow fields (10 channels) from each third of a video, at 224 x 224; tested on
 # 25 stacks and 10 crops.
-
-# SegmentRecognizer needs to know how many frames are a clip, attention maps which they are.
-pack = dict(
-    type='PackActionInputs',
-    meta_keys=('img_shape', 'img_key', 'video_id', 'timestamp', 'num_clips', 'clip_len',
-               'frame_inds'))
 train_pipeline = [
     dict(type='SampleFrames', clip_len=5, frame_interval=1, num_clips=3),
     dict(type='RawFrameDecode'),
@@ -18,7 +12,7 @@ train_pipeline = [
     dict(type='Resize', scale=(224, 224), keep_ratio=False),
     dict(type='mmattn.FlowFlip', flip_ratio=0.5),
     dict(type='FormatShape', input_format='NCHW'),
-    pack,
+    dict(type='mmattn.PackClipInputs'),
 ]
 val_pipeline = [
     dict(
@@ -31,7 +25,7 @@ val_pipeline = [
     dict(type='Resize', scale=(-1, 256)),
     dict(type='CenterCrop', crop_size=224),
     dict(type='FormatShape', input_format='NCHW'),
-    pack,
+    dict(type='mmattn.PackClipInputs'),
 ]
 test_pipeline = [
     dict(
@@ -44,7 +38,7 @@ test_pipeline = [
     dict(type='Resize', scale=(-1, 256)),
     dict(type='mmattn.FlowTenCrop', crop_size=224),
     dict(type='FormatShape', input_format='NCHW'),
-    pack,
+    dict(type='mmattn.PackClipInputs'),
 ]
 flow_list = dict(
     type='mmattn.ActionFrameDataset',

@@ -14,8 +14,7 @@ model = dict(
         num_classes=10,
         in_channels=32,
         num_segments=30,
-        hidden_channels=16,
-        feature_size=(16, 16),
+        recurrence=dict(hidden_channels=16, feature_size=(16, 16)),
         average_clips='prob',
         init_cfg=dict(type='Normal', std=1, override=dict(name='fc_cls'))),
     data_preprocessor=dict(

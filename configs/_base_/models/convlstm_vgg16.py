@@ -14,9 +14,7 @@ model = dict(
         num_classes=10,
         in_channels=512,
         num_segments=30,
-        hidden_channels=16,
-        attention='videolstm',
-        state='carried',
+        recurrence=dict(hidden_channels=16, attention='gap_dense', state='carried'),
         average_clips='prob'),
     data_preprocessor=dict(
         type='mmattn.FrameDataPreprocessor',

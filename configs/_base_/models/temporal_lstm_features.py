@@ -7,9 +7,8 @@ model = dict(
         num_classes=101,
         in_channels=4096,
         num_segments=30,
-        num_steps=30,
-        hidden_channels=512,
-        num_layers=2,
+        lstm=dict(
+            num_steps=30, hidden_channels=512, num_layers=2, attention=True, dropout=0.0),
         test_steps=10,
         average_clips='prob'),
     data_preprocessor=dict(type='mmattn.FrameDataPreprocessor'))

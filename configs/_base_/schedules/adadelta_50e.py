@@ -1,4 +1,6 @@
 # Adadelta with its author's constants; the paper names the method only.
+_base_ = '../default_runtime.py'
+
 train_cfg = dict(
     type='EpochBasedTrainLoop', max_epochs=50, val_begin=1, val_interval=1)
 val_cfg = dict(type='ValLoop')

@@ -1,5 +1,4 @@
-# Adam at 1e-3 for 10 epochs, and the validation loss beside the training loss. The hook changes
-# the runtime too, so this file brings it along.
+# Adam at 1e-3 for 10 epochs, and the validation loss beside the training loss.
 _base_ = '../default_runtime.py'
 
 train_cfg = dict(
@@ -12,7 +11,11 @@ optim_wrapper = dict(
 param_scheduler = []
 custom_hooks = [
     dict(type='mmattn.ReproducibleHook'),
+    dict(type='mmattn.ChannelsLastHook'),
     dict(type='mmattn.CheckpointGuardHook'),
+    dict(type='mmattn.ClassCountHook'),
+    dict(type='mmattn.DivergenceHook'),
+    dict(type='mmattn.MissedValidationHook'),
     dict(type='mmattn.ValLossHook'),
 ]
 auto_scale_lr = dict(enable=False, base_batch_size=15)

@@ -1,4 +1,6 @@
 # AdamW with one cycle of the learning rate over 15 epochs.
+_base_ = '../default_runtime.py'
+
 train_cfg = dict(
     type='EpochBasedTrainLoop', max_epochs=15, val_begin=15, val_interval=15)
 val_cfg = dict(type='ValLoop')

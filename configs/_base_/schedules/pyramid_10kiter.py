@@ -1,5 +1,5 @@
 # SGD on batches of 64 at 1e-3, divided by 10 every 4000 iterations, 10000 in all: RGB of
-# pyramid attention. Iterations change the runtime too, so this file brings it along.
+# pyramid attention.
 _base_ = '../default_runtime.py'
 
 train_cfg = dict(

@@ -1,6 +1,5 @@
-# SGD on batches of 64 at 5e-3, divided by 10 after 12000 and 24000 iterations, 30000 in
-# all: flow of pyramid attention. Iterations change the runtime too, so this file brings
-# it along.
+# SGD on batches of 64 at 5e-3, divided by 10 after 12000 and 24000 iterations, 30000 in all:
+# flow of pyramid attention.
 _base_ = '../default_runtime.py'
 
 train_cfg = dict(

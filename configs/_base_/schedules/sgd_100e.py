@@ -1,4 +1,6 @@
 # SGD at 1e-3 on batches of 64, divided by 10 every 30 epochs, 100 in all.
+_base_ = '../default_runtime.py'
+
 train_cfg = dict(
     type='EpochBasedTrainLoop', max_epochs=100, val_begin=1, val_interval=5)
 val_cfg = dict(type='ValLoop')

@@ -1,5 +1,4 @@
-# SGD at 1e-3, divided by 10 every 4000 iterations, 10000 in all: RGB ConvNets. Iterations change
-# the runtime too, so this file brings it along.
+# SGD at 1e-3, divided by 10 every 4000 iterations, 10000 in all: RGB ConvNets.
 _base_ = '../default_runtime.py'
 
 train_cfg = dict(

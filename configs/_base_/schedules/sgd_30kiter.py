@@ -1,5 +1,4 @@
-# SGD at 5e-3, divided by 10 every 10000 iterations, 30000 in all: flow ConvNets. Iterations change
-# the runtime too, so this file brings it along.
+# SGD at 5e-3, divided by 10 every 10000 iterations, 30000 in all: flow ConvNets.
 _base_ = '../default_runtime.py'
 
 train_cfg = dict(

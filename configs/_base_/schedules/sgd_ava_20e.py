@@ -1,5 +1,7 @@
 # SGD with a warm-up, divided by 10 after 10 and 15 of 20 epochs: the host's schedule of AVA, its
 # rate scaled to the batch.
+_base_ = '../default_runtime.py'
+
 train_cfg = dict(
     type='EpochBasedTrainLoop', max_epochs=20, val_begin=1, val_interval=1)
 val_cfg = dict(type='ValLoop')

@@ -8,19 +8,19 @@ model = dict(
         bbox_head=dict(in_channels=2048)))
 
 train_pipeline = [
-    dict(type='SampleAVAFrames', clip_len=16, frame_interval=4),
+    dict(type='mmattn.SampleAVAFrames', clip_len=16, frame_interval=4),
     dict(type='RawFrameDecode'),
     dict(type='Resize', scale=(256, 256), keep_ratio=False),
     dict(type='Flip', flip_ratio=0.5),
     dict(type='FormatShape', input_format='NCTHW', collapse=True),
-    dict(type='PackActionInputs'),
+    dict(type='mmattn.PackClipInputs'),
 ]
 test_pipeline = [
-    dict(type='SampleAVAFrames', clip_len=16, frame_interval=4, test_mode=True),
+    dict(type='mmattn.SampleAVAFrames', clip_len=16, frame_interval=4, test_mode=True),
     dict(type='RawFrameDecode'),
     dict(type='Resize', scale=(256, 256), keep_ratio=False),
     dict(type='FormatShape', input_format='NCTHW', collapse=True),
-    dict(type='PackActionInputs'),
+    dict(type='mmattn.PackClipInputs'),
 ]
 train_dataloader = dict(batch_size=8, dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(batch_size=8, dataset=dict(pipeline=test_pipeline))

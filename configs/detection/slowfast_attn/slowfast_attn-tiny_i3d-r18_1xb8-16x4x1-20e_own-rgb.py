@@ -10,25 +10,25 @@ model = dict(
         bbox_head=dict(in_channels=256)))
 
 train_pipeline = [
-    dict(type='DecordInit'),
+    dict(type='mmattn.VideoInit'),
     dict(type='mmattn.SampleAroundSecond', clip_len=16, clip_seconds=32 / 15),
-    dict(type='DecordDecode'),
+    dict(type='mmattn.VideoDecode'),
     dict(type='Resize', scale=(96, 96), keep_ratio=False),
     dict(type='Flip', flip_ratio=0.5),
     dict(type='FormatShape', input_format='NCTHW', collapse=True),
-    dict(type='PackActionInputs'),
+    dict(type='mmattn.PackClipInputs'),
 ]
 test_pipeline = [
-    dict(type='DecordInit'),
+    dict(type='mmattn.VideoInit'),
     dict(
         type='mmattn.SampleAroundSecond',
         clip_len=16,
         clip_seconds=32 / 15,
         test_mode=True),
-    dict(type='DecordDecode'),
+    dict(type='mmattn.VideoDecode'),
     dict(type='Resize', scale=(96, 96), keep_ratio=False),
     dict(type='FormatShape', input_format='NCTHW', collapse=True),
-    dict(type='PackActionInputs'),
+    dict(type='mmattn.PackClipInputs'),
 ]
 train_dataloader = dict(
     num_workers=0, persistent_workers=False, dataset=dict(pipeline=train_pipeline))

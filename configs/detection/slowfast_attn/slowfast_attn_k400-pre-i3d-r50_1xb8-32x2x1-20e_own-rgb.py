@@ -4,7 +4,6 @@ _base_ = [
     '../../_base_/models/slowfast_attn_i3d_r50.py',
     '../../_base_/datasets/own_clips_256.py',
     '../../_base_/schedules/sgd_ava_20e.py',
-    '../../_base_/default_runtime.py',
 ]
 
 model = dict(roi_head=dict(bbox_head=dict(num_classes={{_base_.num_classes}}, topk=())))

@@ -4,7 +4,6 @@ _base_ = [
     '../../_base_/models/slowfast_attn_i3d_r50.py',
     '../../_base_/datasets/ava_32x2_256.py',
     '../../_base_/schedules/sgd_ava_20e.py',
-    '../../_base_/default_runtime.py',
 ]
 
 root = 'data/ava/annotations'

@@ -3,7 +3,6 @@ _base_ = [
     '../../_base_/models/slowfast_attn_i3d_r50.py',
     '../../_base_/datasets/interaction_8x2.py',
     '../../_base_/schedules/adamw_onecycle_15e.py',
-    '../../_base_/default_runtime.py',
 ]
 
 model = dict(

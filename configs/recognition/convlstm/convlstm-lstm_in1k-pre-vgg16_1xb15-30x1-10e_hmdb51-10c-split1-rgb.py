@@ -6,7 +6,7 @@ _base_ = [
     '../../_base_/schedules/adam_10e.py',
 ]
 
-model = dict(cls_head=dict(cell='lstm'))
+model = dict(cls_head=dict(recurrence=dict(cell='lstm')))
 
 videos = dict(data_prefix=dict(video='data/hmdb51/videos'), num_classes=10)
 train_dataloader = dict(dataset=dict(

@@ -6,11 +6,11 @@ _base_ = [
 
 root = 'data/synthetic/motion'
 train_pipeline = [
-    dict(type='DecordInit', num_threads=1),
+    dict(type='mmattn.VideoInit', num_threads=1),
     dict(type='mmattn.SampleSpacedFrames', num_frames=30),
-    dict(type='DecordDecode'),
+    dict(type='mmattn.VideoDecode'),
     dict(type='FormatShape', input_format='NCHW'),
-    dict(type='PackActionInputs', meta_keys=('video_id', 'frame_indices')),
+    dict(type='mmattn.PackClipInputs'),
 ]
 test_pipeline = train_pipeline
 

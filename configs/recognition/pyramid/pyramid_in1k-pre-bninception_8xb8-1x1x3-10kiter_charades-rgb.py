@@ -2,7 +2,7 @@
 # Pyramid Attention Networks for Action Classification" (ECCV 2018), Table 2 (b).
 _base_ = [
     '../../_base_/models/pyramid_bninception.py',
-    '../../_base_/datasets/pyramid_rgb_224.py',
+    '../../_base_/datasets/tsn_rgb_224.py',
     '../../_base_/schedules/pyramid_10kiter.py',
 ]
 
@@ -16,7 +16,7 @@ videos = dict(
     allow_unlabeled=True)
 train_list = dict(ann_file='data/charades/train_videos.txt', **videos)
 test_list = dict(ann_file='data/charades/test_videos.txt', **videos)
-train_dataloader = dict(dataset=train_list)
+train_dataloader = dict(sampler=dict(infinite=True), dataset=train_list)
 val_dataloader = dict(dataset=test_list)
 test_dataloader = dict(dataset=test_list)
 

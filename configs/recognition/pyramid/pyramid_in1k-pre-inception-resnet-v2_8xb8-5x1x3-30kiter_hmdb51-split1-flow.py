@@ -3,8 +3,9 @@
 # 2 (a).
 _base_ = [
     '../../_base_/models/pyramid_inception_resnet_v2.py',
-    '../../_base_/datasets/pyramid_flow_299.py',
+    '../../_base_/datasets/tsn_flow_299.py',
     '../../_base_/schedules/pyramid_30kiter.py',
+    '../../_base_/lists/hmdb51_flow.py',
 ]
 
 model = dict(
@@ -13,14 +14,6 @@ model = dict(
     data_preprocessor=dict(mean=[128] * 10, std=[127.5] * 10),
     cls_head=dict(num_classes=51, dropout_ratio=0.7))
 
-train_list = dict(
-    ann_file='data/hmdb51/hmdb51_train_split_{{$MMATTN_SPLIT:1}}_flow.txt',
-    data_prefix=dict(img='data/hmdb51/rawframes'),
-    num_classes=51)
-test_list = dict(
-    ann_file='data/hmdb51/hmdb51_val_split_{{$MMATTN_SPLIT:1}}_flow.txt',
-    data_prefix=dict(img='data/hmdb51/rawframes'),
-    num_classes=51)
-train_dataloader = dict(dataset=train_list)
-val_dataloader = dict(dataset=test_list)
-test_dataloader = dict(dataset=test_list)
+train_dataloader = dict(sampler=dict(infinite=True), dataset=_base_.train_list)
+val_dataloader = dict(dataset=_base_.test_list)
+test_dataloader = dict(dataset=_base_.test_list)

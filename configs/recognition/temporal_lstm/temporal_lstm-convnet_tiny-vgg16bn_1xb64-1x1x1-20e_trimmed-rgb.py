@@ -7,23 +7,23 @@ _base_ = [
 
 root = 'data/synthetic/trimmed'
 train_pipeline = [
-    dict(type='DecordInit', num_threads=1),
+    dict(type='mmattn.VideoInit', num_threads=1),
     dict(type='SampleFrames', clip_len=1, frame_interval=1, num_clips=1),
-    dict(type='DecordDecode'),
+    dict(type='mmattn.VideoDecode'),
     dict(type='FormatShape', input_format='NCHW'),
-    dict(type='PackActionInputs'),
+    dict(type='mmattn.PackClipInputs'),
 ]
 test_pipeline = [
-    dict(type='DecordInit', num_threads=1),
+    dict(type='mmattn.VideoInit', num_threads=1),
     dict(
         type='SampleFrames',
         clip_len=1,
         frame_interval=1,
         num_clips=1,
         test_mode=True),
-    dict(type='DecordDecode'),
+    dict(type='mmattn.VideoDecode'),
     dict(type='FormatShape', input_format='NCHW'),
-    dict(type='PackActionInputs'),
+    dict(type='mmattn.PackClipInputs'),
 ]
 train_dataloader = dict(
     batch_size=64,

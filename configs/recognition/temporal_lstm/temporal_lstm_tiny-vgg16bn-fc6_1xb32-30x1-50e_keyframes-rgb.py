@@ -4,12 +4,11 @@ _base_ = [
     '../../_base_/models/temporal_lstm_features.py',
     '../../_base_/datasets/temporal_lstm_features.py',
     '../../_base_/schedules/adadelta_50e.py',
-    '../../_base_/default_runtime.py',
 ]
 
 root = 'data/synthetic/keyframes_features'
 model = dict(
-    cls_head=dict(num_classes=10, in_channels=128, hidden_channels=128))
+    cls_head=dict(num_classes=10, in_channels=128, lstm=dict(hidden_channels=128)))
 
 train_list = dict(
     ann_file=root + '/train.txt', data_prefix=dict(feature=root), num_classes=10)

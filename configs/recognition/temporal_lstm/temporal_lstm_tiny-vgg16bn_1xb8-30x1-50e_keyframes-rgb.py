@@ -18,11 +18,11 @@ model = dict(
     data_preprocessor=dict(mean=[127.5] * 3, std=[57.6] * 3))
 
 train_pipeline = [
-    dict(type='DecordInit', num_threads=1),
+    dict(type='mmattn.VideoInit', num_threads=1),
     dict(type='mmattn.SampleWindows', window_frames=30),
-    dict(type='DecordDecode'),
+    dict(type='mmattn.VideoDecode'),
     dict(type='FormatShape', input_format='NCHW'),
-    dict(type='PackActionInputs', meta_keys=('video_id', 'frame_indices')),
+    dict(type='mmattn.PackClipInputs'),
 ]
 test_pipeline = train_pipeline
 video_list = dict(

@@ -5,7 +5,6 @@ _base_ = [
     '../../_base_/models/temporal_lstm_features.py',
     '../../_base_/datasets/temporal_lstm_features.py',
     '../../_base_/schedules/adadelta_50e.py',
-    '../../_base_/default_runtime.py',
 ]
 
 root = 'data/hmdb51/features/vgg16_fc6_flow/split{{$MMATTN_SPLIT:1}}'

@@ -4,7 +4,6 @@
 _base_ = [
     '../../_base_/models/temporal_lstm_features.py',
     '../../_base_/schedules/adadelta_50e.py',
-    '../../_base_/default_runtime.py',
 ]
 
 # load_from takes the ConvNet of step 1, or a pair made by tools/convert/join_checkpoints.py.
@@ -28,7 +27,7 @@ train_pipeline = [
     dict(type='RandomCrop', size=224),
     dict(type='mmattn.FlowFlip', flip_ratio=0.5),
     dict(type='FormatShape', input_format='NCHW'),
-    dict(type='PackActionInputs', meta_keys=('video_id', 'frame_indices')),
+    dict(type='mmattn.PackClipInputs'),
 ]
 test_pipeline = [
     dict(type='mmattn.SampleWindows', window_frames=30, clip_len=5),
@@ -36,7 +35,7 @@ test_pipeline = [
     dict(type='Resize', scale=(-1, 256)),
     dict(type='CenterCrop', crop_size=224),
     dict(type='FormatShape', input_format='NCHW'),
-    dict(type='PackActionInputs', meta_keys=('video_id', 'frame_indices')),
+    dict(type='mmattn.PackClipInputs'),
 ]
 
 train_list = dict(

@@ -4,7 +4,6 @@
 _base_ = [
     '../../_base_/models/temporal_lstm_features.py',
     '../../_base_/schedules/adadelta_50e.py',
-    '../../_base_/default_runtime.py',
 ]
 
 # load_from takes the ConvNet of step 1, or a pair made by tools/convert/join_checkpoints.py.
@@ -21,23 +20,23 @@ model = dict(
         std=[58.395, 57.12, 57.375]))
 
 train_pipeline = [
-    dict(type='DecordInit'),
+    dict(type='mmattn.VideoInit'),
     dict(type='mmattn.SampleWindows', window_frames=30, mode='random'),
-    dict(type='DecordDecode'),
+    dict(type='mmattn.VideoDecode'),
     dict(type='Resize', scale=(-1, 256)),
     dict(type='RandomCrop', size=224),
     dict(type='Flip', flip_ratio=0.5),
     dict(type='FormatShape', input_format='NCHW'),
-    dict(type='PackActionInputs', meta_keys=('video_id', 'frame_indices')),
+    dict(type='mmattn.PackClipInputs'),
 ]
 test_pipeline = [
-    dict(type='DecordInit'),
+    dict(type='mmattn.VideoInit'),
     dict(type='mmattn.SampleWindows', window_frames=30),
-    dict(type='DecordDecode'),
+    dict(type='mmattn.VideoDecode'),
     dict(type='Resize', scale=(-1, 256)),
     dict(type='CenterCrop', crop_size=224),
     dict(type='FormatShape', input_format='NCHW'),
-    dict(type='PackActionInputs', meta_keys=('video_id', 'frame_indices')),
+    dict(type='mmattn.PackClipInputs'),
 ]
 
 train_list = dict(

@@ -5,7 +5,7 @@ _base_ = [
     '../../_base_/models/tsn_bninception.py',
     '../../_base_/datasets/tsn_computed_flow_224.py',
     '../../_base_/schedules/sgd_100e.py',
-    '../../_base_/default_runtime.py',
+    '../../_base_/lists/ucf101_videos.py',
 ]
 
 model = dict(
@@ -14,14 +14,6 @@ model = dict(
     data_preprocessor=dict(mean=[128] * 10, std=[1] * 10, to_rgb=False),
     cls_head=dict(num_classes=101))
 
-train_list = dict(
-    ann_file='data/ucf101/ucf101_train_split_{{$MMATTN_SPLIT:1}}_videos.txt',
-    data_prefix=dict(video='data/ucf101/videos'),
-    num_classes=101)
-test_list = dict(
-    ann_file='data/ucf101/ucf101_val_split_{{$MMATTN_SPLIT:1}}_videos.txt',
-    data_prefix=dict(video='data/ucf101/videos'),
-    num_classes=101)
-train_dataloader = dict(dataset=train_list)
-val_dataloader = dict(dataset=test_list)
-test_dataloader = dict(dataset=test_list)
+train_dataloader = dict(dataset=_base_.train_list)
+val_dataloader = dict(dataset=_base_.test_list)
+test_dataloader = dict(dataset=_base_.test_list)

@@ -5,7 +5,6 @@ _base_ = [
     '../../_base_/models/tsn_inception_v3.py',
     '../../_base_/datasets/tsn_rgb_224.py',
     '../../_base_/schedules/sgd_100e.py',
-    '../../_base_/default_runtime.py',
 ]
 
 model = dict(

@@ -5,6 +5,7 @@ _base_ = [
     '../../_base_/models/temporal_lstm_convnet.py',
     '../../_base_/datasets/tsn_flow_224.py',
     '../../_base_/schedules/sgd_30kiter.py',
+    '../../_base_/lists/hmdb51_flow.py',
 ]
 
 model = dict(
@@ -20,14 +21,6 @@ param_scheduler = [
 ]
 auto_scale_lr = dict(base_batch_size=64)
 
-train_list = dict(
-    ann_file='data/hmdb51/hmdb51_train_split_{{$MMATTN_SPLIT:1}}_flow.txt',
-    data_prefix=dict(img='data/hmdb51/rawframes'),
-    num_classes=51)
-test_list = dict(
-    ann_file='data/hmdb51/hmdb51_val_split_{{$MMATTN_SPLIT:1}}_flow.txt',
-    data_prefix=dict(img='data/hmdb51/rawframes'),
-    num_classes=51)
-train_dataloader = dict(sampler=dict(infinite=True), dataset=train_list)
-val_dataloader = dict(dataset=test_list)
-test_dataloader = dict(dataset=test_list)
+train_dataloader = dict(sampler=dict(infinite=True), dataset=_base_.train_list)
+val_dataloader = dict(dataset=_base_.test_list)
+test_dataloader = dict(dataset=_base_.test_list)

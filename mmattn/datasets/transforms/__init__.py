@@ -1,7 +1,7 @@
 """Pipeline steps."""
 
-from .around import SampleAroundSecond
 from .compute_flow import ComputeFlow, FlowInit
+from .decode import VideoDecode, VideoInit
 from .features import LoadFeatures, open_features
 from .flow import (
     FlowFlip,
@@ -11,8 +11,11 @@ from .flow import (
     negate_x,
     quantize_flow,
 )
-from .spaced import SampleSpacedFrames
-from .windows import SampleWindows, window_starts, write_positions
+from .key_frames import SampleAVAFrames
+from .packing import PackClipInputs
+from .sample_around_second import SampleAroundSecond
+from .sample_spaced_frames import SampleSpacedFrames
+from .sample_windows import SampleWindows, window_starts, write_positions
 
 __all__ = [
     'ComputeFlow',
@@ -20,9 +23,13 @@ __all__ = [
     'FlowInit',
     'FlowTenCrop',
     'LoadFeatures',
+    'PackClipInputs',
+    'SampleAVAFrames',
     'SampleAroundSecond',
     'SampleSpacedFrames',
     'SampleWindows',
+    'VideoDecode',
+    'VideoInit',
     'dequantize_flow',
     'negate_levels',
     'negate_x',

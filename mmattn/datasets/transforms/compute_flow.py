@@ -3,23 +3,25 @@
 from typing import Any
 
 import numpy as np
-from mmaction.datasets.transforms import DecordDecode, DecordInit
+from mmcv.transforms import BaseTransform
 
 from mmattn.registry import TRANSFORMS
 
 from ..base import BrokenVideoError
 from ..optical_flow import flow_fields, flow_function
+from ..video_reader import VideoError
+from .decode import VideoInit
 
 
 @TRANSFORMS.register_module()
-class FlowInit(DecordInit):
+class FlowInit(VideoInit):
     """Open a video whose flow is wanted: it has one field fewer than frames.
 
-    Stands for MMAction2's ``DecordInit`` before a step that samples; after that step
+    Stands for :class:`VideoInit` before a step that samples; after that step
     comes :class:`ComputeFlow`.  The rest of the pipeline is that of stored flow.
 
     Args:
-        **host_args: Arguments of ``DecordInit``.
+        **host_args: Arguments of :class:`VideoInit`.
 
     Raises:
         BrokenVideoError: If the video has fewer than two frames.
@@ -52,7 +54,7 @@ class FlowInit(DecordInit):
 
 
 @TRANSFORMS.register_module()
-class ComputeFlow(DecordDecode):
+class ComputeFlow(BaseTransform):
     """Compute the sampled flow fields of a video, as they would have been stored.
 
     Field n is the flow from frame n to frame n + 1.  Each field is computed once,
@@ -71,7 +73,10 @@ class ComputeFlow(DecordDecode):
         ImportError: If OpenCV lacks TV-L1.
         ValueError: If the method is unknown, ``bound`` is not positive or ``size`` is
             no pair.
+        BrokenVideoError: If a frame cannot be decoded.
     """
+
+    reads_files = True
 
     def __init__(
         self,
@@ -80,7 +85,6 @@ class ComputeFlow(DecordDecode):
         bound: float = 20.0,
         size: tuple[int, int] | None = None,
     ) -> None:
-        super().__init__()
         check_flow_options(bound, size)
         flow_function(method)
         self.method = method
@@ -93,16 +97,20 @@ class ComputeFlow(DecordDecode):
         Args:
             results: The sample.
         """
-        reader = results['video_reader']
         numbers = np.asarray(results['frame_inds']).reshape(-1)
+        positions = (numbers - results.get('start_index', 0)).tolist()
         fields, compute = {}, flow_function(self.method)
-        for number in np.unique(numbers).tolist():
-            pair = reader.get_batch([number, number + 1]).asnumpy()
+        reader = results['video_reader']
+        results['video_reader'] = None
+        for number in sorted(set(positions)):
+            try:
+                pair = reader.read([number, number + 1])
+            except VideoError as error:
+                raise BrokenVideoError(str(error)) from error
             (fields[number],) = flow_fields(
                 pair, compute, bound=self.bound, size=self.size
             )
-        results['video_reader'] = None
-        results['imgs'] = [fields[number].copy() for number in numbers.tolist()]
+        results['imgs'] = [fields[number].copy() for number in positions]
         results['original_shape'] = results['imgs'][0].shape[:2]
         results['img_shape'] = results['original_shape']
         return results

@@ -17,7 +17,7 @@ def open_features(path: str) -> np.ndarray:
         path: An ``.npy`` file.
 
     Shape:
-        (frames, C), float16 or float32.
+        (frames, C), or maps (frames, C, h, w), float16 or float32.
 
     Raises:
         BrokenVideoError: If the file is missing, damaged, or holds something else.
@@ -34,10 +34,11 @@ def open_features(path: str) -> np.ndarray:
     except Exception as error:
         # Damaged headers make NumPy's parser raise TokenError, TypeError and others.
         raise BrokenVideoError(f'{path}: {error}') from error
-    if array.ndim != 2 or array.dtype not in (np.float16, np.float32) or not array.size:
+    typed = array.dtype in (np.float16, np.float32)
+    if array.ndim not in (2, 4) or not typed or not array.size:
         raise BrokenVideoError(
-            f'{path}: expected a non-empty array (frames, C) of float16 or float32, '
-            f'got shape {array.shape} of {array.dtype}'
+            f'{path}: expected a non-empty array (frames, C) or (frames, C, h, w) of '
+            f'float16 or float32, got shape {array.shape} of {array.dtype}'
         )
     return array
 
@@ -47,13 +48,13 @@ class LoadFeatures(BaseTransform):
     """Read the features of the sampled frames.
 
     Takes the place of decoding: ``imgs`` becomes the rows ``frame_inds`` of the file
-    as float32, which ``PackActionInputs`` packs as ``inputs``.  A stored flow feature
-    already covers its stack of fields, so ``clip_len`` must be 1.
+    as float32, which :class:`PackClipInputs` packs as ``inputs``.  A stored flow
+    feature already covers its stack of fields, so ``clip_len`` must be 1.
 
     Required keys: filename, frame_inds, clip_len.  Added keys: imgs, input_shape.
 
     Shape:
-        imgs: (windows * window_frames, C).
+        imgs: (windows * window_frames, C), or maps with (C, h, w) in place of C.
 
     Raises:
         ValueError: If ``clip_len`` is not 1.

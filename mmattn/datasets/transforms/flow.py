@@ -6,6 +6,7 @@ import numpy as np
 from mmaction.datasets.transforms import Flip, TenCrop
 
 from mmattn.registry import TRANSFORMS
+from mmattn.utils.arguments import require_choice
 
 ZERO_LEVEL = 128
 NEGATED_LEVELS = np.arange(255, -1, -1, dtype=np.uint8)
@@ -149,6 +150,7 @@ class FlowFlip(Flip):
     def __init__(
         self, flip_ratio: float = 0.5, direction: str = 'horizontal', **host_args: Any
     ) -> None:
+        require_choice('direction', direction, ('horizontal', 'vertical'))
         super().__init__(flip_ratio, direction, **host_args)
 
     def transform(self, results: dict) -> dict:
@@ -192,6 +194,9 @@ class FlowTenCrop(TenCrop):
         >>> [img[0, 0].tolist() for img in FlowTenCrop(2)(sample)['imgs'][:2]]
         [[134, 134], [121, 134]]
     """
+
+    def __init__(self, crop_size: int | tuple[int, int]) -> None:
+        super().__init__(crop_size)
 
     def transform(self, results: dict) -> dict:
         """Crop the images.

@@ -5,8 +5,8 @@ from typing import Any
 
 from mmengine.hooks import Hook
 
+from mmattn.attention.capture import capture_attention
 from mmattn.registry import HOOKS
-from mmattn.utils.attention_maps import capture_attention
 
 
 @HOOKS.register_module()

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
+from mmattn.inference.inputs import read_input
 from mmattn.registry import HOOKS
+from mmattn.utils.arrays import evenly
 
 
 @HOOKS.register_module()
@@ -57,9 +58,6 @@ class AttentionPictureHook(Hook):
 
     def before_train(self, runner: Any) -> None:
         """Read the videos."""
-        # Not at the top: mmattn.apis itself needs the hooks of this package.
-        from mmattn.apis.network_inputs import read_input
-
         if not is_main_process():
             return
         dataset = runner.val_dataloader.dataset
@@ -81,8 +79,11 @@ class AttentionPictureHook(Hook):
         self, runner: Any, metrics: dict[str, float] | None = None
     ) -> None:
         """Draw, if it is time."""
-        from mmattn.apis.attended import look, overlay_rows
         from mmattn.visualization.contact_sheet import draw_sheet
+        from mmattn.visualization.drawable_attention import (
+            drawable_attention,
+            overlay_rows,
+        )
 
         loop = runner.train_loop
         step = runner.epoch if hasattr(loop, 'max_epochs') else runner.iter
@@ -90,14 +91,10 @@ class AttentionPictureHook(Hook):
             return
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         for name, seen in self.seen.items():
-            attended = look(model, seen, names=self.names)
+            attended = drawable_attention(model, seen, names=self.names)
             numbers = list(attended.pictures)
-            count = min(self.num_columns, len(numbers))
-            kept = np.linspace(0, len(numbers) - 1, count).round().astype(int)
-            rows = [
-                (words, pictures[kept])
-                for words, pictures in overlay_rows(attended, self.style)
-            ]
+            kept = evenly(len(numbers), self.num_columns)
+            rows = overlay_rows(attended, self.style, kept)
             title = f'step {step} · {attended.outcome()}'
             sheet = draw_sheet(rows, [numbers[k] for k in kept], title=title)
             runner.visualizer.add_image(name, sheet, step)

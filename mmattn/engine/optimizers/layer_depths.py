@@ -3,7 +3,6 @@
 import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -15,7 +14,12 @@ from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
-from mmattn.models.backbones.dry_run import in_eval_mode
+from mmattn.models.backbones.trial_run import (
+    first_that_fits,
+    in_eval_mode,
+    input_channels,
+)
+from mmattn.utils.logs import quiet_log
 
 # Tried in this order; nothing is computed, so that a large one costs nothing.
 FRAMES = ((224, 224), (299, 299), (112, 112), (64, 64))
@@ -171,8 +175,11 @@ def _trace(
     net: nn.Module, forward: dict[str, str], input_shape: Sequence[int] | None
 ) -> _Trace:
     shapes = _input_shapes(net) if input_shape is None else [tuple(input_shape)]
-    errors: dict[tuple[int, ...], Exception] = {}
-    for shape in shapes:
+
+    # Fake tensors log the errors of sizes that are tried out.
+    logger = logging.getLogger('torch._subclasses.fake_tensor')
+
+    def run(shape: tuple[int, ...]) -> _Trace:
         trace = _Trace(*_units(net))
         fake = FakeTensorMode(allow_non_fake_inputs=True)
         state: dict[str, Any] = {
@@ -181,33 +188,14 @@ def _trace(
         for name, unit in trace.units.items():
             state[name].units = {unit}
         example = next(iter(state.values()))
-        try:
-            with in_eval_mode(net), torch.no_grad(), _silent(), fake, trace:
-                x: Any = torch.empty(1, *shape, device=example.device)
-                x.depth = 0
-                functional_call(net, state, (x,), forward)
-        # Libraries refuse a size by whatever exception fails first in them.
-        except Exception as error:
-            errors[shape] = error
-        else:
-            return trace
-    reasons = '; '.join(f'{shape}: {error}' for shape, error in errors.items())
-    raise ValueError(
-        f'input_shape: expected an input that {type(net).__name__} takes, got errors '
-        f'for {reasons}'
-    ) from next(iter(errors.values()))
+        quiet = quiet_log(logging.CRITICAL, logger)
+        with in_eval_mode(net), torch.no_grad(), quiet, fake, trace:
+            x: Any = torch.empty(1, *shape, device=example.device)
+            x.depth = 0
+            functional_call(net, state, (x,), forward)
+        return trace
 
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Keep fake tensors from logging the errors of sizes that are tried out."""
-    logger = logging.getLogger('torch._subclasses.fake_tensor')
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
+    return first_that_fits(net, shapes, run)
 
 
 def _runnable(model: nn.Module) -> tuple[str, nn.Module, dict[str, str]]:
@@ -245,20 +233,14 @@ def _tensors(values: Any) -> list[Any]:
 
 
 def _input_shapes(net: nn.Module) -> list[tuple[int, ...]]:
-    for module in net.modules():
-        if isinstance(module, (nn.Conv2d, nn.Conv3d)):
-            C = module.in_channels
-            frames: list[tuple[int, ...]] = [(C, *size) for size in FRAMES]
-            clips: list[tuple[int, ...]] = [(C, *size) for size in CLIPS]
-            if isinstance(net, BaseRecognizer):
-                frames = [(_num_segments(net), *shape) for shape in frames]
-                clips = [(1, *shape) for shape in clips]
-            # Networks for clips may convolve frame by frame.
-            return clips if isinstance(module, nn.Conv3d) else [*frames, *clips]
-    raise ValueError(
-        f'input_shape: expected the shape of an input, as {type(net).__name__} has no '
-        'convolution to tell it, got None'
-    )
+    channels, is_3d = input_channels(net)
+    frames: list[tuple[int, ...]] = [(channels, *size) for size in FRAMES]
+    clips: list[tuple[int, ...]] = [(channels, *size) for size in CLIPS]
+    if isinstance(net, BaseRecognizer):
+        frames = [(_num_segments(net), *shape) for shape in frames]
+        clips = [(1, *shape) for shape in clips]
+    # Networks for clips may convolve frame by frame.
+    return clips if is_3d else [*frames, *clips]
 
 
 def _num_segments(net: nn.Module) -> int:

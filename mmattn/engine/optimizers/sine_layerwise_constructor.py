@@ -50,6 +50,11 @@ class SineLayerwiseConstructor(DefaultOptimWrapperConstructor):
     def __init__(
         self, optim_wrapper_cfg: dict, paramwise_cfg: dict | None = None
     ) -> None:
+        if 'optimizer' not in optim_wrapper_cfg:
+            raise ValueError(
+                "optim_wrapper: expected a config with 'optimizer', got "
+                f'{optim_wrapper_cfg}'
+            )
         # The host would not ask add_params if there were no options.
         options = {'input_shape': None, 'print_depths': False, **(paramwise_cfg or {})}
         super().__init__(optim_wrapper_cfg, options)

@@ -1,8 +1,36 @@
 """Does attention look at the right frames, and at the right place?"""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
+
+from mmattn.utils.arrays import read_npz
+
+GROUND_TRUTH = ('boxes', 'key', 'label')
+
+
+def read_ground_truth(folder: str | Path, video: str) -> dict[str, np.ndarray]:
+    """Read what is known of a video, for all of its frames.
+
+    Args:
+        folder: Folder of files ``<video>.npz``.
+        video: Name of the video, without the ending of the file.
+
+    Returns:
+        Those that there are of ``boxes`` (T, 4) in pixels, ``key`` (T,), which frames
+        carry the action, and ``label``, the number of the class.
+
+    Raises:
+        ValueError: If there is no such file, or it holds neither boxes nor key.
+    """
+    path = Path(folder) / f'{video}.npz'
+    if not path.is_file():
+        raise ValueError(f'ground_truth: expected a file {path}, got none')
+    content = read_npz(path)
+    if not {'boxes', 'key'} & set(content):
+        raise ValueError(f'{path}: expected boxes or key, got neither')
+    return {name: x for name, x in content.items() if name in GROUND_TRUTH}
 
 
 def mass_on_frames(weights: np.ndarray, key: np.ndarray) -> tuple[float, float]:

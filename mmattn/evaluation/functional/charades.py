@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mmattn.utils.files import replaced_atomically
+from mmattn.utils.text import read_lines, shortened
 
 NUM_CLASSES = 157
 
@@ -33,15 +34,15 @@ def charades_map(scores: np.ndarray, labels: np.ndarray) -> CharadesMap:
     last. Classes without positives are left out of the means.
 
     Args:
-        scores: Score of each class in each video; larger is surer, infinite is allowed.
+        scores: Score of each class in each video; larger is surer.
         labels: 1 where the class occurs in the video, 0 elsewhere.
 
     Shape:
         - scores, labels: (videos, classes).
 
     Raises:
-        ValueError: If shapes differ, a score is NaN, labels are not 0 and 1, or no
-            video has an action.
+        ValueError: If shapes differ, a score is not finite, labels are not 0 and 1, or
+            no video has an action.
 
     Example:
         >>> scores = np.array([[0.9, 0.3], [0.5, 0.2], [0.1, 0.8]])
@@ -55,8 +56,8 @@ def charades_map(scores: np.ndarray, labels: np.ndarray) -> CharadesMap:
             'expected scores and labels of one shape (videos, classes), got '
             f'{scores.shape} and {labels.shape}'
         )
-    if np.isnan(scores).any():
-        raise ValueError('expected scores that are numbers, got nan')
+    if not np.isfinite(scores).all():
+        raise ValueError('expected finite scores, got nan or inf')
     if not np.isin(labels, (0, 1)).all():
         raise ValueError(f'expected labels 0 and 1, got {np.unique(labels)}')
     labels = labels.astype(bool)
@@ -93,20 +94,19 @@ def load_submission(
             file and line.
     """
     rows: dict[str, list[float]] = {}
-    with open(path, encoding='utf-8') as file:
-        for number, line in enumerate(file, 1):
-            video, *fields = line.split() or ['']
-            scores = _numbers(fields)
-            if scores is None or len(scores) != num_classes:
-                raise ValueError(
-                    f'{path}:{number}: expected a video and {num_classes} scores, got '
-                    f'{_shortened(line)!r}'
-                )
-            if video in rows:
-                raise ValueError(
-                    f'{path}:{number}: expected each video once, got {video} again'
-                )
-            rows[video] = scores
+    for number, line in enumerate(read_lines(path), 1):
+        video, *fields = line.split() or ['']
+        scores = _numbers(fields)
+        if scores is None or len(scores) != num_classes:
+            raise ValueError(
+                f'{path}:{number}: expected a video and {num_classes} finite scores, '
+                f'got {shortened(line, 40)!r}'
+            )
+        if video in rows:
+            raise ValueError(
+                f'{path}:{number}: expected each video once, got {video} again'
+            )
+        rows[video] = scores
     if not rows:
         raise ValueError(f'{path}: expected at least one line, got none')
     return tuple(rows), np.array(list(rows.values()))
@@ -128,7 +128,8 @@ def dump_submission(
         - scores: (videos, classes).
 
     Raises:
-        ValueError: If there is not one name per row, or a name cannot be written.
+        ValueError: If there is not one name per row, a name cannot be written, or a
+            score is not finite.
 
     Example:
         >>> import tempfile
@@ -147,7 +148,15 @@ def dump_submission(
         raise ValueError(
             f'expected names of videos without white space, got {wrong[0]!r}'
         )
-    with replaced_atomically(Path(path)) as part, open(part, 'w') as file:
+    finite = np.isfinite(scores).all(axis=1)
+    if not finite.all():
+        raise ValueError(
+            f'expected finite scores, got nan or inf of {videos[int(finite.argmin())]}'
+        )
+    with (
+        replaced_atomically(Path(path)) as part,
+        part.open('w', encoding='utf-8') as file,
+    ):
         for video, row in zip(videos, np.asarray(scores), strict=True):
             print(video, *(f'{score:.9g}' for score in row), file=file)
 
@@ -157,9 +166,4 @@ def _numbers(fields: Sequence[str]) -> list[float] | None:
         values = [float(field) for field in fields]
     except ValueError:
         return None
-    return None if np.isnan(values).any() else values
-
-
-def _shortened(line: str) -> str:
-    line = line.rstrip('\n')
-    return line if len(line) <= 40 else f'{line[:37]}...'
+    return values if np.isfinite(values).all() else None

@@ -15,11 +15,19 @@ def confusion_matrix(scores: Scores) -> np.ndarray:
     Returns:
         Numbers of videos, (K, K): rows are true classes, columns predicted ones.
 
+    Raises:
+        ValueError: If a video may have several labels.
+
     Example:
         >>> matrix = np.array([[0.9, 0.1], [0.8, 0.2]])
         >>> confusion_matrix(Scores('s', ('v', 'w'), matrix, np.array([0, 1]))).tolist()
         [[1, 0], [1, 0]]
     """
+    if scores.multi_label:
+        raise ValueError(
+            f'{scores.name}: expected one label of each video for a matrix of '
+            'confusion, got labels for each class'
+        )
     return ConfusionMatrix.calculate(scores.scores, scores.labels).numpy()
 
 

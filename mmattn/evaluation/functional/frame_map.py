@@ -4,13 +4,11 @@ Gu et al., AVA: a video dataset of spatio-temporally localized atomic visual act
 section 4; the metric of all AVA results.
 """
 
-import csv
 import heapq
+import logging
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from mmaction.evaluation.functional.ava_evaluation.metrics import (
@@ -18,6 +16,18 @@ from mmaction.evaluation.functional.ava_evaluation.metrics import (
     compute_precision_recall,
 )
 from mmaction.evaluation.functional.ava_evaluation.np_box_ops import iou
+from mmengine.logging import print_log
+
+from mmattn.datasets.ava import (
+    ActionBox,
+    File,
+    Frame,
+    check_names,
+    read_detections,
+    read_frames,
+    read_label_map,
+    read_truths,
+)
 
 BEST_PER_FRAME = 50
 IOU_THRESHOLD = 0.5
@@ -27,25 +37,6 @@ GROUPS = {
     'object manipulation': range(15, 64),
     'person interaction': range(64, 81),
 }
-
-Frame = tuple[str, int]
-File = str | Path
-
-
-class ActionBox(NamedTuple):
-    """One action of one person in one frame.
-
-    Args:
-        frame: Video and second.
-        box: x1, y1, x2, y2, as parts of width and height.
-        label: Number of the class, from 1.
-        score: Confidence; 1 for ground truth.
-    """
-
-    frame: Frame
-    box: tuple[float, ...]
-    label: int
-    score: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -113,11 +104,13 @@ def frame_aps(
         exclude: Lines ``video,second`` of frames to leave out.
 
     Raises:
-        ValueError: If a line is malformed or the label map names no class, saying
-            which file and line.
+        ValueError: If a line is malformed or the label map damaged, with file and line;
+            or if no detection is in a frame of the truth, or a video is spelled
+            otherwise there.
 
     Example:
         >>> import tempfile
+        >>> from pathlib import Path
         >>> folder = Path(tempfile.mkdtemp())
         >>> _ = (folder / 'gt.csv').write_text('v,902,0,0,.5,1,12')
         >>> _ = (folder / 'pred.csv').write_text('v,902,0,0,.6,1,12,.9')
@@ -128,8 +121,73 @@ def frame_aps(
     """
     frames, truths = read_truths(gt_csv)
     names = read_label_map(label_map)
-    excluded = read_frames(exclude) if exclude is not None else set()
-    return evaluate_frames(truths, read_detections(pred_csv), names, frames - excluded)
+    found = read_detections(pred_csv)
+    check_frames({detection.frame for detection in found}, frames, pred_csv, gt_csv)
+    if exclude is not None:
+        frames = without_excluded(frames, exclude, gt_csv)
+    return evaluate_frames(truths, found, names, frames)
+
+
+def check_frames(
+    found: Collection[Frame], frames: Collection[Frame], path: File, gt_csv: File
+) -> None:
+    """Check that detections and truth are of the same frames, and report the rest.
+
+    Args:
+        found: Frames with detections.
+        frames: Frames of the truth.
+        path: Where the detections come from, for messages.
+        gt_csv: File of the truth, for messages.
+
+    Raises:
+        ValueError: If a video is spelled otherwise in the truth, or no frame is there.
+    """
+    videos, expected = ({video for video, _ in part} for part in (found, frames))
+    check_names(videos, expected, path, gt_csv)
+    if not videos & expected:
+        theirs = f'{min(videos)!r}' if videos else 'none'
+        raise ValueError(
+            f'{path}: expected detections in videos of {gt_csv}, such as '
+            f'{min(expected)!r}, got {theirs}'
+        )
+    shared = set(found) & set(frames)
+    if not shared:
+        raise ValueError(
+            f'{path}: expected detections in frames of {gt_csv}, such as '
+            f'{min(frames)}, got none, but {min(found)}'
+        )
+    unknown, lacking = len(set(found) - shared), len(expected - videos)
+    if unknown:
+        print_log(
+            f'{path}: {unknown} of {len(found)} frames are not in {gt_csv} and are not '
+            'evaluated',
+            'current',
+            logging.WARNING,
+        )
+    if lacking:
+        print_log(
+            f'{path}: {lacking} of {len(expected)} videos of {gt_csv} have no '
+            'detection',
+            'current',
+            logging.WARNING,
+        )
+
+
+def without_excluded(frames: Collection[Frame], path: File, gt_csv: File) -> set[Frame]:
+    """Return the frames that a list does not exclude.
+
+    Args:
+        frames: Frames of the truth.
+        path: List of frames, csv.
+        gt_csv: File of the truth, for messages.
+
+    Raises:
+        ValueError: If the list is malformed, or spells a video otherwise.
+    """
+    excluded = read_frames(path)
+    videos, expected = ({video for video, _ in part} for part in (excluded, frames))
+    check_names(videos, expected, path, gt_csv)
+    return set(frames) - excluded
 
 
 def evaluate_frames(
@@ -141,7 +199,8 @@ def evaluate_frames(
     """Compute the frame-AP of each class.
 
     Only frames of ``frames`` count, with or without actions; of the detections of a
-    frame, the 50 best of the evaluated classes. In the order of their scores, each is
+    frame, the 50 best of the evaluated classes, less those of them whose box has no
+    positive width and height. In the order of their scores, each is
     a hit if the box of its class that it overlaps most has an IoU of at least 0.5 and
     no detection of its own yet. Classes without ground truth have no AP; classes
     without detections have 0.
@@ -171,74 +230,6 @@ def evaluate_frames(
     return FrameAPs(dict(names), aps)
 
 
-def read_truths(path: File) -> tuple[set[Frame], list[ActionBox]]:
-    """Read the frames that a ground truth names, and their boxes.
-
-    Raises:
-        ValueError: If a line is malformed.
-    """
-    frames, truths = set(), []
-    for number, row in _lines(path, (2, 7, 8)):
-        frames.add(_frame(path, number, row))
-        if len(row) > 2:
-            truths.append(_box(path, number, row[:7]))
-    return frames, truths
-
-
-def read_detections(path: File) -> list[ActionBox]:
-    """Read detections.
-
-    Raises:
-        ValueError: If a line is malformed.
-    """
-    return [_box(path, number, row) for number, row in _lines(path, (8,))]
-
-
-def read_frames(path: File) -> set[Frame]:
-    """Read a list of frames.
-
-    Raises:
-        ValueError: If a line is malformed.
-    """
-    return {_frame(path, number, row) for number, row in _lines(path, (2,))}
-
-
-def read_label_map(path: File) -> dict[int, str]:
-    """Read the names and numbers of the classes of a ``pbtxt``.
-
-    Raises:
-        ValueError: If there are no classes.
-    """
-    names: dict[int, str] = {}
-    name = None
-    for line in Path(path).read_text(encoding='utf-8').splitlines():
-        key, _, value = line.strip().partition(':')
-        if key == 'name':
-            name = value.strip().strip('"')
-        elif key in ('id', 'label_id') and name is not None:
-            names[int(value)] = name
-            name = None
-    if not names:
-        raise ValueError(f'{path}: expected items with a name and an id, got none')
-    return names
-
-
-def write_detections(detections: Iterable[ActionBox], path: File) -> None:
-    """Write detections as AVA's csv, to be evaluated or submitted.
-
-    Args:
-        detections: Detections.
-        path: File to write.
-    """
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with open(path, 'w', newline='', encoding='utf-8') as file:
-        writer = csv.writer(file, lineterminator='\n')
-        for d in detections:
-            video, second = d.frame
-            box = (f'{value:.6g}' for value in d.box)
-            writer.writerow((video, f'{second:04d}', *box, d.label, f'{d.score:.8g}'))
-
-
 def _best_by_class(
     detections: Iterable[ActionBox],
     names: Mapping[int, str],
@@ -252,7 +243,8 @@ def _best_by_class(
     by_class: dict[tuple[Frame, int], list[ActionBox]] = defaultdict(list)
     for frame, found in by_frame.items():
         for d in heapq.nlargest(BEST_PER_FRAME, found, key=lambda d: d.score):
-            by_class[frame, d.label].append(d)
+            if d.box[0] < d.box[2] and d.box[1] < d.box[3]:
+                by_class[frame, d.label].append(d)
     return by_class
 
 
@@ -287,36 +279,3 @@ def _average_precision(
 def _mean(values: Iterable[float]) -> float:
     values = list(values)
     return float(np.mean(values)) if values else float('nan')
-
-
-def _lines(path: File, widths: Sequence[int]) -> Iterator[tuple[int, list[str]]]:
-    with open(path, newline='', encoding='utf-8') as file:
-        for number, row in enumerate(csv.reader(file), start=1):
-            if row and len(row) not in widths:
-                raise ValueError(
-                    f'{path}, line {number}: expected {" or ".join(map(str, widths))} '
-                    f'columns, got {row}'
-                )
-            if row:
-                yield number, row
-
-
-def _frame(path: File, number: int, row: list[str]) -> Frame:
-    try:
-        return row[0], int(row[1])
-    except ValueError:
-        raise ValueError(
-            f'{path}, line {number}: expected a whole second, got {row[1]!r}'
-        ) from None
-
-
-def _box(path: File, number: int, row: list[str]) -> ActionBox:
-    frame = _frame(path, number, row)
-    try:
-        box, label = tuple(map(float, row[2:6])), int(row[6])
-        return ActionBox(frame, box, label, *map(float, row[7:]))
-    except ValueError:
-        raise ValueError(
-            f'{path}, line {number}: expected x1,y1,x2,y2,class and a score as '
-            f'numbers, got {row[2:]}'
-        ) from None

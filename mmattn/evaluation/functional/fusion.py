@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from mmaction.evaluation import get_weighted_score, mean_class_accuracy, top_k_accuracy
 
+from mmattn.evaluation.functional.charades import charades_map
 from mmattn.utils.alignment import align_videos
 from mmattn.utils.safe_pickle import load_pickle
 
@@ -19,10 +20,11 @@ class Scores:
         name: Where they come from, for messages.
         video_ids: One name per video, unique.
         scores: Probabilities, (videos, classes).
-        labels: True classes, (videos,).
+        labels: True classes, (videos,); or, where a video may have several, 0 or 1 for
+            each class, (videos, classes).
 
     Raises:
-        ValueError: If lengths differ or a video occurs twice.
+        ValueError: If lengths differ, a video occurs twice, or a score is not finite.
     """
 
     name: str
@@ -39,14 +41,26 @@ class Scores:
             )
         if len(set(self.video_ids)) != len(self.video_ids):
             raise ValueError(f'{self.name}: expected every video once, got repeats')
+        finite = np.isfinite(self.scores).all(axis=-1)
+        if not finite.all():
+            video = self.video_ids[int(np.argmin(finite))]
+            raise ValueError(
+                f'{self.name}: expected finite scores, got nan or inf in '
+                f'{int((~finite).sum())} of {len(finite)} videos, such as {video}'
+            )
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether a video may have several labels, or none."""
+        return self.labels.ndim == 2
 
 
 def load_scores(path: str | Path) -> Scores:
     """Read a file written by ``tools/test.py --dump FILE.pkl``.
 
     Raises:
-        ValueError: If the file is no such dump, or its pipeline did not pack
-            ``video_id``.
+        ValueError: If the file is no such dump, its pipeline did not pack
+            ``video_id``, or a video has no label or scores that are not finite.
     """
     samples = load_pickle(path)
     needed = ('video_id', 'pred_score', 'gt_label')
@@ -59,14 +73,38 @@ def load_scores(path: str | Path) -> Scores:
             raise ValueError(
                 f'{path}: expected the key {missing[0]!r} in each result, got '
                 f'{sorted(sample)}; the data sets of mmattn set video_id, and '
-                'PackActionInputs keeps it if meta_keys names it'
+                'mmattn.PackClipInputs keeps it'
             )
+    scores = [np.asarray(sample['pred_score']) for sample in samples]
+    if scores[0].ndim != 1 or len({score.shape for score in scores}) != 1:
+        raise ValueError(
+            f'{path}: expected equally many scores of each video, got the shapes '
+            f'{sorted({score.shape for score in scores})}'
+        )
     return Scores(
         name=str(path),
         video_ids=tuple(sample['video_id'] for sample in samples),
-        scores=np.stack([np.asarray(sample['pred_score']) for sample in samples]),
-        labels=np.array([int(sample['gt_label']) for sample in samples]),
+        scores=np.stack(scores),
+        labels=_labels(path, samples, len(scores[0])),
     )
+
+
+def _labels(path: str | Path, samples: list[dict], num_classes: int) -> np.ndarray:
+    """Labels of one class per video, or of each class where one video has those."""
+    labels = [np.asarray(sample['gt_label']).reshape(-1) for sample in samples]
+    several = any(label.size != 1 or label.dtype.kind == 'f' for label in labels)
+    for sample, label in zip(samples, labels, strict=True):
+        if several:
+            right = label.size == num_classes and np.isin(label, (0, 1)).all()
+        else:
+            right = 0 <= label[0] < num_classes
+        if not right:
+            expected = '0 or 1 for each class' if several else 'a class'
+            raise ValueError(
+                f'{path}: expected {expected} of {num_classes} as the label of '
+                f'{sample["video_id"]}, got {label.tolist()}'
+            )
+    return np.stack(labels) if several else np.concatenate(labels)
 
 
 def fuse_scores(streams: Sequence[Scores], weights: Sequence[float]) -> Scores:
@@ -112,7 +150,8 @@ def search_weights(
     """Return the weights of two streams that suit validation videos best.
 
     The second stream's share of the sum goes from 0 to 1 in equal steps. The best is
-    the one of the highest top-1 accuracy; of several, the nearest to one half.
+    the one of the highest top-1 accuracy, or mAP where videos may have several labels;
+    of equal ones, the nearest to one half.
 
     Args:
         streams: Scores of two streams on the same validation videos, which must not be
@@ -136,17 +175,26 @@ def search_weights(
         raise ValueError(f'expected two streams to weigh, got {len(streams)}')
     first, second = streams[0].scores, _align(streams[1], streams[0])
     labels = streams[0].labels
+
+    def reached(share: float) -> float:
+        fused = (1 - share) * first + share * second
+        if streams[0].multi_label:
+            return charades_map(fused, labels).mAP
+        return float(np.sum(fused.argmax(axis=1) == labels))
+
     shares = sorted(np.linspace(0, 1, num_steps + 1), key=lambda s: abs(s - 0.5))
-    correct = [
-        np.sum(((1 - share) * first + share * second).argmax(axis=1) == labels)
-        for share in shares
-    ]
-    best = float(shares[int(np.argmax(correct))])
+    best = float(shares[int(np.argmax([reached(share) for share in shares]))])
     return 1 - best, best
 
 
 def accuracies(scores: Scores) -> dict[str, float]:
-    """Return top-1, top-5 and mean class accuracy, each from 0 to 1."""
+    """Return top-1, top-5 and mean class accuracy, each from 0 to 1.
+
+    Of several labels mAP and wAP, see :func:`~mmattn.evaluation.charades_map`.
+    """
+    if scores.multi_label:
+        found = charades_map(scores.scores, scores.labels)
+        return dict(mAP=found.mAP, wAP=found.wAP)
     predictions, labels = list(scores.scores), list(scores.labels)
     top1, top5 = top_k_accuracy(predictions, labels, (1, 5))
     mean_class = mean_class_accuracy(predictions, labels)

@@ -7,22 +7,24 @@ from typing import Any
 import numpy as np
 from mmengine.evaluator import BaseMetric
 
+from mmattn.attention.maps import (
+    AttentionMap,
+    Picks,
+    attention_maps,
+    check_picks,
+    is_uniform,
+    with_frame_numbers,
+)
+from mmattn.attention.records import AttentionRecords
 from mmattn.evaluation.functional.attention import (
     box_in_crop,
     mass_in_boxes,
     mass_on_frames,
     pointing_game,
     pointing_uniform,
+    read_ground_truth,
 )
 from mmattn.registry import METRICS
-from mmattn.utils.attention_layers import (
-    AttentionLayer,
-    Picks,
-    attention_layers,
-    check_picks,
-    located,
-)
-from mmattn.utils.attention_records import AttentionRecords
 
 NEEDED = ('original_shape', 'crop_quadruple')
 HOOK = 'mmattn.AttentionCaptureHook'
@@ -33,15 +35,20 @@ class AttentionQuality(BaseMetric):
     """Compare attention maps with boxes and key frames, each beside its uniform value.
 
     Needs ``dict(type='mmattn.AttentionCaptureHook')`` among the ``custom_hooks``, and
-    for boxes ``original_shape`` and ``crop_quadruple`` among the ``meta_keys`` of
-    ``PackActionInputs``. Each value is a mean over frames, then over videos; it is
-    named after the map:
+    at the end of the pipeline ``mmattn.PackClipInputs``, which says which frames, and
+    which part of them, the network has seen. Each value is a mean over frames, then
+    over videos; it is named after the map:
 
     ========================================  =====================================
     ``<map>/pointing``, ``pointing_uniform``  frames whose maximum is in the box
     ``<map>/box_mass``, ``box_mass_uniform``  share of the frame's weight in the box
     ``<map>/key_mass``, ``key_mass_uniform``  share of the video's weight on key frames
+    ``<map>/uniform``                         share of videos whose map is uniform
     ========================================  =====================================
+
+    Maps are those that pictures show, :func:`~mmattn.attention.maps.attention_maps`:
+    of the same steps, with negative values as none. A map is uniform whose values
+    differ by at most 1 % of the largest; a uniform frame points at chance.
 
     Args:
         ground_truth: Folder with a file ``<video>.npz`` for each video, as the
@@ -50,8 +57,9 @@ class AttentionQuality(BaseMetric):
             (T,), whether a frame shows the action, or both.
         names: Patterns of the maps, such as ``'cls_head.*'``; all by default.
         picks: Index along an axis that is averaged otherwise, see
-            :func:`~mmattn.utils.attention_layers.attention_layers`.
-        last_steps: Average over this many last steps of an axis ``step``.
+            :func:`~mmattn.attention.maps.attention_maps`.
+        last_steps: Average over this many last steps of an axis ``step``; by default
+            those that make the score of a video, as in pictures.
         collect_device: As in MMEngine.
         prefix: Prefix of the metrics' names, ``'attention'`` by default.
 
@@ -96,31 +104,37 @@ class AttentionQuality(BaseMetric):
             )
         for index, sample in enumerate(data_samples):
             truth = self._truth(sample)
-            layers = self._layers(sample, index, len(data_samples))
-            self.results.append(
-                {layer.name: _compared(layer, truth, sample) for layer in layers}
-            )
+            maps = self._maps(sample, index, len(data_samples))
+            _require_frames(truth, maps, sample)
+            compared = {x.name: _compared(x, truth, sample) for x in maps}
+            for attention in maps:
+                if compared[attention.name]:
+                    compared[attention.name]['uniform'] = float(attention.uniform)
+            self.results.append(compared)
 
     def compute_metrics(self, results: list) -> dict[str, float]:
-        """Average over the videos in which a value exists."""
+        """Average over the videos in which a value exists.
+
+        Raises:
+            ValueError: If there is none.
+        """
         values: dict[str, list[float]] = {}
         for video in results:
-            for layer, found in video.items():
+            for name, found in video.items():
                 for key, value in found.items():
-                    values.setdefault(f'{layer}/{key}', []).append(value)
+                    values.setdefault(f'{name}/{key}', []).append(value)
+        if not values:
+            raise ValueError(
+                f'ground_truth: expected a box or key frame to compare some map of '
+                f'{self.names} with, got none in {len(results)} videos'
+            )
         return {key: float(np.mean(one)) for key, one in values.items()}
 
     def _truth(self, sample: dict) -> dict[str, np.ndarray]:
-        path = self.folder / f'{Path(str(sample["video_id"])).name}.npz'
-        if not path.is_file():
-            raise ValueError(f'ground_truth: expected a file {path}, got none')
-        with np.load(path) as content:
-            truth = {key: content[key] for key in ('boxes', 'key') if key in content}
-        if not truth:
-            raise ValueError(f'{path}: expected boxes or key, got neither')
-        return truth
+        truth = read_ground_truth(self.folder, Path(str(sample['video_id'])).name)
+        return {key: x for key, x in truth.items() if key != 'label'}
 
-    def _layers(self, sample: dict, index: int, count: int) -> list[AttentionLayer]:
+    def _maps(self, sample: dict, index: int, count: int) -> list[AttentionMap]:
         assert self.records is not None
         wanted = AttentionRecords(
             record
@@ -134,52 +148,86 @@ class AttentionQuality(BaseMetric):
             )
         if count > 1:
             wanted = wanted.by_sample(index)
-        rows = np.asarray(sample.get('frame_inds', [[0]]))
-        wanted = located(wanted, rows.reshape(-1, int(sample.get('clip_len', 1))))
-        layers = [
-            layer
+        wanted = wanted.merged()
+        if any(record.frames is None for record in wanted):
+            wanted = with_frame_numbers(wanted, _input_rows(sample))
+        maps = [
+            attention
             for record in wanted
-            for layer in attention_layers(
+            for attention in attention_maps(
                 record, picks=self.picks, last_steps=self.last_steps
             )
-            if layer.roi is None
+            if attention.roi is None
         ]
-        if not layers:
+        if not maps:
             raise ValueError(
-                'names: expected maps of frames or places, with "frame_inds" and '
-                '"clip_len" or "frame_indices" among the meta_keys, got '
+                'names: expected maps of frames or places, got '
                 f'{[record.name for record in wanted]}'
             )
-        return layers
+        return maps
+
+
+def _require_frames(
+    truth: dict[str, np.ndarray], maps: list[AttentionMap], sample: dict
+) -> None:
+    last = max(int(attention.numbers.max()) for attention in maps)
+    short = [key for key, values in truth.items() if len(values) <= last]
+    if short:
+        raise ValueError(
+            f'ground_truth: expected {short[0]} of all frames of {sample["video_id"]}, '
+            f'got {len(truth[short[0]])} values, and attention to frame {last}'
+        )
+
+
+def _input_rows(sample: dict) -> np.ndarray:
+    """Frame numbers of each row of a network's input, (R, T)."""
+    missing = [key for key in ('frame_inds', 'clip_len') if key not in sample]
+    if missing:
+        raise ValueError(
+            "test_pipeline: expected 'frame_inds' and 'clip_len' in the metainfo, as "
+            f"dict(type='mmattn.PackClipInputs') packs it, got none of {missing}"
+        )
+    return np.asarray(sample['frame_inds']).reshape(-1, int(sample['clip_len']))
 
 
 def _compared(
-    layer: AttentionLayer, truth: dict[str, np.ndarray], sample: dict
+    attention: AttentionMap, truth: dict[str, np.ndarray], sample: dict
 ) -> dict[str, float]:
-    found = {}
-    if 'key' in truth and layer.weights is not None:
-        share, uniform = mass_on_frames(layer.weights, truth['key'][layer.numbers])
+    found: dict[str, float] = {}
+    if 'key' in truth and attention.weights is not None:
+        share, uniform = mass_on_frames(
+            attention.weights, truth['key'][attention.numbers]
+        )
         found = dict(key_mass=share, key_mass_uniform=uniform)
-    if 'boxes' not in truth or layer.heat is None or layer.heat.min() < 0:
+    heat = attention.seen_heat
+    if 'boxes' not in truth or heat is None:
         return found
     missing = [key for key in NEEDED if key not in sample]
     if missing:
         raise ValueError(
-            f'meta_keys: expected {NEEDED} for boxes, got none of {missing}'
+            f'test_pipeline: expected {NEEDED} in the metainfo for boxes, as '
+            f"dict(type='mmattn.PackClipInputs') packs it, got none of {missing}"
+        )
+    if sample.get('flip'):
+        raise ValueError(
+            'test_pipeline: expected no flip, to compare attention with boxes, got '
+            f'{sample["video_id"]} flipped'
         )
     boxes = box_in_crop(
-        truth['boxes'][layer.numbers],
+        truth['boxes'][attention.numbers],
         sample['original_shape'],
         sample['crop_quadruple'],
     )
-    seen = ~np.isnan(boxes).any(axis=1) & (layer.heat.sum(axis=(1, 2)) > 0)
+    seen = ~np.isnan(boxes).any(axis=1) & (heat.sum(axis=(1, 2)) > 0)
     if not seen.any():
         return found
-    heat, boxes = layer.heat[seen], boxes[seen]
+    heat, boxes = heat[seen], boxes[seen]
     mass, area = mass_in_boxes(heat, boxes)
+    chance = pointing_uniform(heat.shape[1:], boxes)
+    flat = np.array([is_uniform(frame) for frame in heat])
     values: dict[str, np.ndarray] = dict(
-        pointing=pointing_game(heat, boxes),
-        pointing_uniform=pointing_uniform(heat.shape[1:], boxes),
+        pointing=np.where(flat, chance, pointing_game(heat, boxes)),
+        pointing_uniform=chance,
         box_mass=mass,
         box_mass_uniform=area,
     )

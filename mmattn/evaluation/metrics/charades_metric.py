@@ -8,6 +8,7 @@ from mmengine.evaluator import BaseMetric
 
 from mmattn.evaluation.functional.charades import charades_map, dump_submission
 from mmattn.registry import METRICS
+from mmattn.utils.arguments import require_some
 
 
 @METRICS.register_module()
@@ -68,8 +69,8 @@ class CharadesMetric(BaseMetric):
             video = sample.get('video_id')
             if self.submission and not video:
                 raise ValueError(
-                    'video_id: expected it among the meta_keys of PackActionInputs, '
-                    'for the submission file, got none'
+                    'video_id: expected it in the metainfo, where '
+                    'mmattn.PackClipInputs packs it, for the submission file, got none'
                 )
             self.results.append(
                 (video, scores.float().numpy(force=True), labels.numpy(force=True))
@@ -81,6 +82,7 @@ class CharadesMetric(BaseMetric):
         Args:
             results: Name, scores and labels of each video.
         """
+        require_some('test_dataloader', results)
         videos, scores, labels = zip(*results, strict=True)
         if self.submission:
             dump_submission(self.submission, videos, np.stack(scores))

@@ -6,6 +6,7 @@ from typing import Any
 from mmengine.evaluator import BaseMetric
 
 from mmattn.registry import METRICS
+from mmattn.utils.arguments import require_some
 
 
 @METRICS.register_module()
@@ -73,6 +74,7 @@ class FrameAccuracy(BaseMetric):
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Add up the videos; every frame counts the same."""
+        require_some('test_dataloader', results)
         total = sum(frames for _, frames in results)
         return {
             f'top{k}': sum(right[n] for right, _ in results) / total

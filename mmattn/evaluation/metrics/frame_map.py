@@ -8,13 +8,16 @@ import torch
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
-from mmattn.evaluation.functional.frame_map import (
+from mmattn.datasets.ava import (
     ActionBox,
-    evaluate_frames,
-    read_frames,
     read_label_map,
     read_truths,
     write_detections,
+)
+from mmattn.evaluation.functional.frame_map import (
+    check_frames,
+    evaluate_frames,
+    without_excluded,
 )
 from mmattn.registry import METRICS
 
@@ -43,7 +46,8 @@ class FrameMAP(BaseMetric):
         prefix: As in MMEngine.
 
     Raises:
-        ValueError: If a file is malformed.
+        ValueError: If a file is malformed, a score is not finite, or the tested frames
+            are not those of ``ann_file``.
 
     Example:
         >>> cfg = dict(
@@ -71,7 +75,8 @@ class FrameMAP(BaseMetric):
         self.names = read_label_map(label_file)
         self.frames, self.truths = read_truths(ann_file)
         if exclude_file is not None:
-            self.frames -= read_frames(exclude_file)
+            self.frames = without_excluded(self.frames, exclude_file, ann_file)
+        self.ann_file = ann_file
         self.action_thr = action_thr
         self.labels = None if custom_classes is None else (0, *custom_classes)
         self.with_groups = with_groups
@@ -89,6 +94,11 @@ class FrameMAP(BaseMetric):
             frame = (sample['video_id'], int(sample['timestamp']))
             instances = sample['pred_instances']
             boxes, scores = instances['bboxes'].cpu(), instances['scores'].cpu()
+            if not (boxes.isfinite().all() and scores.isfinite().all()):
+                raise ValueError(
+                    f'expected finite boxes and scores of {frame[0]}, second '
+                    f'{frame[1]}, got nan or inf: see whether the weights are finite'
+                )
             person, column = torch.nonzero(
                 scores[:, 1:] > self.action_thr, as_tuple=True
             )
@@ -101,17 +111,18 @@ class FrameMAP(BaseMetric):
                 labels,
                 scores[person, column + 1].tolist(),
             )
-            self.results.append(
-                [(frame, tuple(box), *rest) for box, *rest in zip(*found, strict=True)]
-            )
+            rows = [(tuple(box), *rest) for box, *rest in zip(*found, strict=True)]
+            self.results.append((frame, rows))
 
-    def compute_metrics(self, results: list[list[tuple]]) -> dict[str, float]:
+    def compute_metrics(self, results: list[tuple]) -> dict[str, float]:
         """Evaluate all actions.
 
         Args:
             results: What :meth:`process` kept, frame after frame.
         """
-        detections = [ActionBox(*row) for frame in results for row in frame]
+        frames = {frame for frame, _ in results}
+        check_frames(frames, self.frames, 'the tested data', self.ann_file)
+        detections = [ActionBox(frame, *row) for frame, rows in results for row in rows]
         if self.out_file is not None:
             write_detections(detections, self.out_file)
         aps = evaluate_frames(self.truths, detections, self.names, self.frames)

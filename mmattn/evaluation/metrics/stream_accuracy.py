@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from mmaction.evaluation import AccMetric
 
+from mmattn.models.recognizers.two_stream_recognizer import SUFFIX
 from mmattn.registry import METRICS
-
-SUFFIX = '_stream_score'
+from mmattn.utils.arguments import require_some
 
 
 @METRICS.register_module()
@@ -46,3 +46,15 @@ class StreamAccuracy(AccMetric):
             scores = dict(fusion=sample['pred_score'], **streams)
             samples.append(dict(pred_score=scores, gt_label=sample['gt_label']))
         super().process(data_batch, samples)
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        """Average over the videos.
+
+        Args:
+            results: Scores and labels of each.
+
+        Raises:
+            ValueError: If there are none.
+        """
+        require_some('test_dataloader', results)
+        return super().compute_metrics(results)

@@ -11,7 +11,7 @@ from mmengine.model import BaseDataPreprocessor, BaseModule
 from torch import Tensor, nn
 
 from mmattn.models.backbones.base import StagedBackbone
-from mmattn.models.backbones.dry_run import Passages, called_places, run_on_zeros
+from mmattn.models.backbones.trial_run import PlaceShapes, called_places, run_on_zeros
 from mmattn.models.layers.build import build_attention
 from mmattn.registry import MODELS
 
@@ -108,12 +108,12 @@ class AttentionBackbone(nn.Module):
             self.requires_grad_(False)
         entries = [_checked_entry(k, entry) for k, entry in enumerate(attentions)]
         self.at_stage: dict[tuple[str, str], list[int]] = {}
-        passages = Passages()
-        run_on_zeros(self, passages, input_shape)
+        shapes_at = PlaceShapes()
+        run_on_zeros(self, shapes_at, input_shape)
         modules = nn.ModuleList()
         for k, (when, name, config) in enumerate(entries):
-            _require_place(self, f'attentions[{k}].{when}', name, passages)
-            channels = passages.channels(when, name)
+            _require_place(self, f'attentions[{k}].{when}', name, shapes_at)
+            channels = shapes_at.channels(when, name)
             modules.append(build_attention(f'attentions[{k}].module', config, channels))
         self.attentions = modules
         self._attach([(when, name) for when, name, _ in entries])
@@ -215,11 +215,11 @@ def _checked_entry(k: int, entry: dict) -> tuple[str, str, dict]:
     return places[0], entry[places[0]], entry['module']
 
 
-def _require_place(net: nn.Module, key: str, name: str, passages: Passages) -> None:
-    if name not in passages:
+def _require_place(net: nn.Module, key: str, name: str, shapes_at: PlaceShapes) -> None:
+    if name not in shapes_at:
         raise ValueError(
             f'{key}: expected a place that {type(net).__name__} runs, one of '
-            f'{called_places(net, passages)} or inside of them, got {name!r}'
+            f'{called_places(net, shapes_at)} or inside of them, got {name!r}'
         )
 
 

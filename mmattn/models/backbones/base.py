@@ -3,13 +3,14 @@
 import copy
 from collections.abc import Mapping, Sequence
 
-import torch
 from mmengine.model import BaseModule, PretrainedInit
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
-from mmattn.utils.pretrained import load_pretrained
+from mmattn.models.weights.pretrained import load_pretrained
+from mmattn.signatures import Positive
+from mmattn.utils.autograd import recomputing_possible
 
 # Without pretrained weights: He's, and 0.01 for linear layers.
 INIT_CFG = [
@@ -41,11 +42,14 @@ class StagedBackbone(BaseModule):
             scales and shifts fixed, as temporal segment networks do.
         with_cp: Recompute each stage in the backward pass to save memory; batch
             normalization then updates its statistics twice per step.
+        start: Stage whose input :meth:`forward` takes, for stored maps of the stages
+            before it, which are built all the same; None for frames.
         num_segments: Frames of a video, for the host's recognizers, which look it up
             here when ``test_cfg`` sets ``fcn_test``; it does not change the network.
         init_cfg: As in MMEngine. ``dict(type='Pretrained', checkpoint=...)`` loads
-            with :func:`mmattn.utils.pretrained.load_pretrained`; weights trained on
-            RGB fill a first convolution of other ``in_channels`` with their mean.
+            with :func:`mmattn.models.weights.pretrained.load_pretrained`; weights
+            trained on RGB fill a first convolution of other ``in_channels`` with their
+            mean.
             None for He's initialization.
 
     Raises:
@@ -65,7 +69,7 @@ class StagedBackbone(BaseModule):
 
     def __init__(
         self,
-        in_channels: int = 3,
+        in_channels: Positive = 3,
         out: str | Sequence[str] | None = None,
         *,
         base_channels: int | None = None,
@@ -73,6 +77,7 @@ class StagedBackbone(BaseModule):
         norm_eval: bool = False,
         partial_bn: bool = False,
         with_cp: bool = False,
+        start: str | None = None,
         num_segments: int | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
@@ -90,6 +95,10 @@ class StagedBackbone(BaseModule):
         self.norm_eval = norm_eval
         self.partial_bn = partial_bn
         self.with_cp = with_cp
+        self.start = start
+        if start is not None and not isinstance(out, str):
+            raise ValueError(f'out: expected one stage with start={start!r}, got {out}')
+        self._index('start', start or names[0])
         self.num_segments = num_segments
         self._build()
         self._freeze()
@@ -121,7 +130,7 @@ class StagedBackbone(BaseModule):
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
         """Return one map if ``out`` is a name, a tuple if it is a sequence."""
         if isinstance(self.out, str):
-            return self.forward_stages(x)
+            return self.forward_stages(x, self.start)
         self._require_size(self.stage_names, x)
         maps = {}
         for name in self.stage_names:
@@ -215,7 +224,7 @@ class StagedBackbone(BaseModule):
 
     def _run_stage(self, name: str, x: Tensor) -> Tensor:
         layers = self.stage_layers(name)
-        if self.with_cp and torch.is_grad_enabled():
+        if self.with_cp and recomputing_possible():
             return checkpoint(_run_layers, layers, x, use_reentrant=False)
         return _run_layers(layers, x)
 

@@ -6,7 +6,8 @@ from typing import Any
 from torch import Tensor
 
 from mmattn.models.backbones.base import StagedBackbone
-from mmattn.utils.inflate import inflate_like
+from mmattn.models.weights.inflate import inflate_like
+from mmattn.signatures import Positive
 
 
 class StagedBackbone3d(StagedBackbone):
@@ -28,7 +29,7 @@ class StagedBackbone3d(StagedBackbone):
 
     def __init__(
         self,
-        in_channels: int = 3,
+        in_channels: Positive = 3,
         out: str | Sequence[str] | None = None,
         *,
         pretrained2d: bool = False,

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from mmattn.models.backbones.base import StagedBackbone
 from mmattn.registry import MODELS
+from mmattn.signatures import Positive, Share
 
 BLOCK_CONVS = {
     11: (1, 1, 2, 2, 2),
@@ -77,8 +78,8 @@ class VGG(StagedBackbone):
         depth: int = 16,
         *,
         batch_norm: bool = False,
-        fc_channels: int = 4096,
-        dropout: float = 0.5,
+        fc_channels: Positive = 4096,
+        dropout: Share = 0.5,
         input_size: int = 224,
         fc_relu: bool = True,
         out: str | Sequence[str] = 'fc6',

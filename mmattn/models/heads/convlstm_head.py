@@ -3,14 +3,17 @@
 Teja and Akunuri, Spatio-temporal attention for video action recognition.
 """
 
+from typing import ClassVar
+
 from mmaction.structures import ActionDataSample
 from torch import Tensor, nn
 
+from mmattn.attention.capture import emit_attention
 from mmattn.models.heads.sequence_head import SequenceHead
-from mmattn.models.layers.attention_conv_lstm import AttentionConvLSTM
+from mmattn.models.layers.convlstm_attention import AttentionConvLSTM
 from mmattn.registry import MODELS
+from mmattn.signatures import Positive
 from mmattn.utils.arguments import require_choice
-from mmattn.utils.attention_maps import emit_attention
 
 READOUTS = ('gap', 'flatten')
 
@@ -30,19 +33,10 @@ class ConvLSTMHead(SequenceHead):
         num_classes: Number of action classes.
         in_channels: Channels of the feature maps.
         num_segments: Frames T of a sequence.
-        hidden_channels: Channels of state and memory.
-        attention: 'videolstm', 'gap_dense', 'pixel_mean' or 'channel', see
-            :class:`AttentionConvLSTM`.
-        attention_channels: See :class:`AttentionConvLSTM`.
-        attention_kernel: See :class:`AttentionConvLSTM`.
-        state: 'carried' or 'attention_only', see :class:`AttentionConvLSTM`.
-        cell: 'convlstm', or 'lstm' for the ablation.
-        kernel_size: Side of the ConvLSTM's kernels, in pixels.
-        peepholes: Let the gates see the memory.
-        feature_size: Height and width of the maps, which 'gap_dense' and 'flatten'
-            need to know.
-        readout: 'gap' classifies the mean pixel of the state, 'flatten' all pixels.
-        with_cp: Recompute each step in the backward pass to save memory.
+        recurrence: Options of :class:`AttentionConvLSTM`, such as
+            ``dict(hidden_channels=16, attention='gap_dense')``.
+        readout: 'gap' classifies the mean pixel of the state, 'flatten' all pixels,
+            as many as ``recurrence.feature_size`` says.
         step_reduction: 'mean' or 'sum' of the frames' losses.
         loss_cls: Config of the loss of one frame.
         label_smooth_eps: Weight of the uniform distribution in the labels.
@@ -61,28 +55,22 @@ class ConvLSTMHead(SequenceHead):
 
     Example:
         >>> import torch
-        >>> head = ConvLSTMHead(5, 7, num_segments=3, hidden_channels=2)
+        >>> layer = dict(hidden_channels=2)
+        >>> head = ConvLSTMHead(5, 7, num_segments=3, recurrence=layer)
         >>> head(torch.ones(2 * 3, 7, 4, 4)).shape
         torch.Size([2, 5])
     """
 
+    layer_options: ClassVar[dict[str, type]] = {'recurrence': AttentionConvLSTM}
+
     def __init__(
         self,
         num_classes: int,
-        in_channels: int = 512,
+        in_channels: Positive = 512,
         *,
         num_segments: int = 30,
-        hidden_channels: int = 16,
-        attention: str = 'videolstm',
-        attention_channels: int | None = None,
-        attention_kernel: int = 1,
-        state: str = 'carried',
-        cell: str = 'convlstm',
-        kernel_size: int = 3,
-        peepholes: bool = False,
-        feature_size: tuple[int, int] = (7, 7),
+        recurrence: dict | None = None,
         readout: str = 'gap',
-        with_cp: bool = False,
         step_reduction: str = 'mean',
         loss_cls: dict | None = None,
         label_smooth_eps: float = 0.0,
@@ -103,23 +91,11 @@ class ConvLSTMHead(SequenceHead):
             average_clips=average_clips,
             init_cfg=init_cfg,
         )
-        self.recurrence = AttentionConvLSTM(
-            in_channels,
-            hidden_channels,
-            attention=attention,
-            attention_channels=attention_channels,
-            attention_kernel=attention_kernel,
-            state=state,
-            cell=cell,
-            kernel_size=kernel_size,
-            peepholes=peepholes,
-            feature_size=feature_size,
-            with_cp=with_cp,
-        )
+        self.recurrence = AttentionConvLSTM(in_channels, **(recurrence or {}))
         self.readout = readout
-        h, w = (1, 1) if readout == 'gap' or cell == 'lstm' else feature_size
+        h, w = (1, 1) if readout == 'gap' else self.recurrence.state_size
         self.state_size = (h, w)
-        self.fc_cls = nn.Linear(hidden_channels * h * w, num_classes)
+        self.fc_cls = nn.Linear(self.recurrence.hidden_channels * h * w, num_classes)
 
     def step_logits(self, x: Tensor) -> Tensor:
         """Logits of each frame of each sequence, (S, T, num_classes)."""
@@ -135,13 +111,15 @@ class ConvLSTMHead(SequenceHead):
             states = states.mean(dim=(3, 4), keepdim=True)
         if tuple(states.shape[3:]) != self.state_size:
             raise ValueError(
-                f'feature_size: expected maps of {self.state_size} with '
+                f'recurrence.feature_size: expected maps of {self.state_size} with '
                 f"readout='flatten', got {tuple(states.shape[3:])}"
             )
         logits = self.fc_cls(states.flatten(2))
         return logits.to(self.fc_cls.weight.dtype)  # autocast may have narrowed them
 
     def _emit(self, weights: Tensor) -> None:
+        if not self.recurrence.attends:
+            return
         if self.recurrence.shared_weights:
             maps = weights[:, :, 0]  # (S, T, h, w)
             emit_attention(self, 'pixel_weights', maps, axes=('row', 'frame', 'y', 'x'))

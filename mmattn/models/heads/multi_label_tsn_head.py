@@ -2,10 +2,13 @@
 
 from typing import Any
 
+import torch
 from mmaction.models.heads import TSNHead
+from mmaction.structures import ActionDataSample
 from torch import Tensor
 
 from mmattn.registry import MODELS
+from mmattn.signatures import Positive
 from mmattn.utils.arguments import require_choice
 
 AVERAGE_CLIPS = ('prob', 'score')
@@ -24,6 +27,7 @@ class MultiLabelTSNHead(TSNHead):
         loss_cls: Config of the loss on logits and labels.
         average_clips: A video's score over its crops and clips: the mean of the
             sigmoids ('prob') or the sigmoid of the mean logit ('score').
+        consensus: Config of what makes one of all frames, their mean by default.
         **host_args: Arguments of MMAction2's ``TSNHead``, which rejects unknown ones.
 
     Shape:
@@ -31,7 +35,7 @@ class MultiLabelTSNHead(TSNHead):
         - Output: logits (N, num_classes).
 
     Raises:
-        ValueError: If ``average_clips`` is neither.
+        ValueError: If ``average_clips`` is neither, or ``multi_class`` is not True.
 
     Example:
         >>> import torch
@@ -43,18 +47,22 @@ class MultiLabelTSNHead(TSNHead):
     def __init__(
         self,
         num_classes: int,
-        in_channels: int,
+        in_channels: Positive,
         *,
         loss_cls: dict | None = None,
         average_clips: str = 'prob',
+        consensus: dict | None = None,
         **host_args: Any,
     ) -> None:
         require_choice('average_clips', average_clips, AVERAGE_CLIPS)
+        if host_args.pop('multi_class', True) is not True:
+            raise ValueError('multi_class: expected True, got another value')
         super().__init__(
             num_classes,
             in_channels,
             loss_cls=loss_cls or {'type': 'mmaction.BCELossWithLogits'},
             average_clips=average_clips,
+            consensus=consensus or {'type': 'AvgConsensus', 'dim': 1},
             multi_class=True,
             **host_args,
         )
@@ -67,7 +75,37 @@ class MultiLabelTSNHead(TSNHead):
             num_segs: Frames of a video.
             **kwargs: Unused; the host's recognizers pass ``loss_aux`` and others.
         """
+        if not len(x) or num_segs < 1:
+            raise ValueError(
+                f'features: expected those of one or more frames, got {tuple(x.shape)}'
+            )
         return super().forward(x, num_segs, **kwargs).to(self.fc_cls.weight.dtype)
+
+    def loss_by_feat(
+        self, cls_scores: Tensor, data_samples: list[ActionDataSample]
+    ) -> dict[str, Tensor]:
+        """Loss of the logits of a batch.
+
+        Args:
+            cls_scores: Logits, (N, classes).
+            data_samples: The videos, with a label of 0 or 1 for each class.
+
+        Raises:
+            ValueError: If labels are other than these.
+        """
+        labels = torch.stack([sample.gt_label for sample in data_samples])
+        if labels.shape != cls_scores.shape or not labels.is_floating_point():
+            raise ValueError(
+                f'gt_label: expected 0. or 1. for each of {self.num_classes} classes, '
+                f'as data sets with multi_class=True give, got {labels.dtype} of shape '
+                f'{tuple(labels.shape[1:])}'
+            )
+        labels = labels.to(cls_scores)
+        if self.label_smooth_eps:
+            uniform = self.label_smooth_eps / self.num_classes
+            labels = (1 - self.label_smooth_eps) * labels + uniform
+        loss = self.loss_cls(cls_scores, labels)
+        return loss if isinstance(loss, dict) else {'loss_cls': loss}
 
     def average_clip(self, cls_scores: Tensor, num_segs: int = 1) -> Tensor:
         """Scores of videos, each from 0 to 1.

@@ -10,6 +10,8 @@ from mmaction.structures import ActionDataSample
 from torch import Tensor
 from torch.nn import functional as F
 
+from mmattn.models.heads.class_counts import require_several_classes
+from mmattn.signatures import Positive
 from mmattn.utils.arguments import require_choice
 
 STEP_REDUCTIONS = ('sum', 'mean')
@@ -45,7 +47,7 @@ class SequenceHead(BaseHead):
     def __init__(
         self,
         num_classes: int,
-        in_channels: int,
+        in_channels: Positive,
         *,
         num_segments: int,
         test_steps: int,
@@ -71,6 +73,7 @@ class SequenceHead(BaseHead):
             init_cfg=init_cfg
             or {'type': 'Normal', 'std': 0.01, 'override': {'name': 'fc_cls'}},
         )
+        require_several_classes(self)
         self.num_segments = num_segments
         self.test_steps = test_steps
         self.step_reduction = step_reduction
@@ -234,6 +237,8 @@ class SequenceHead(BaseHead):
         """Number of sequences of each video."""
         if fcn_test:
             raise ValueError('test_cfg: expected fcn_test=False, got True')
+        if total < 1:
+            raise ValueError('frames: expected those of one or more videos, got none')
         if frames_per_video is None:
             frames = num_segs or total // (num_videos or 1) or 1
             frames_per_video = [frames] * (num_videos or max(total // frames, 1))

@@ -3,12 +3,15 @@
 Liu, Tian and Wang, Improving human action recognition by temporal attention.
 """
 
+from typing import ClassVar
+
 from torch import Tensor, nn
 
+from mmattn.attention.capture import emit_attention
 from mmattn.models.heads.sequence_head import SequenceHead
-from mmattn.models.layers.temporal_attention import TemporalAttentionLSTM
+from mmattn.models.layers.temporal_lstm import TemporalAttentionLSTM
 from mmattn.registry import MODELS
-from mmattn.utils.attention_maps import emit_attention
+from mmattn.signatures import Positive
 
 
 @MODELS.register_module()
@@ -25,14 +28,10 @@ class TemporalLSTMHead(SequenceHead):
         num_classes: Number of action classes.
         in_channels: Width of the frame features.
         num_segments: Frames T of a sequence.
-        num_steps: Iterations D over a sequence.
-        hidden_channels: Memory cells of each LSTM layer.
-        num_layers: Stacked LSTM layers.
-        attention: False for the baseline without attention.
-        query: 'top', 'bottom' or 'concat', see :class:`TemporalAttentionLSTM`.
-        init_state: 'zeros' or 'mean_mlp', see :class:`TemporalAttentionLSTM`.
-        dropout: Probability between the LSTM layers.
-        test_steps: Last steps that make the test score, 1 to ``num_steps``.
+        lstm: Options of :class:`TemporalAttentionLSTM`, such as
+            ``dict(num_steps=30, query='concat')``; its ``num_steps`` are the iterations
+            D over a sequence, by default ``num_segments``.
+        test_steps: Last steps that make the test score, 1 to D.
         step_reduction: 'sum' of the steps' losses, as Eq. (8), or 'mean'.
         loss_cls: Config of the loss of one step.
         label_smooth_eps: Weight of the uniform distribution in the labels.
@@ -52,25 +51,25 @@ class TemporalLSTMHead(SequenceHead):
     Example:
         >>> import torch
         >>> head = TemporalLSTMHead(
-        ...     5, 7, num_segments=3, num_steps=4, hidden_channels=2, test_steps=2
+        ...     5,
+        ...     7,
+        ...     num_segments=3,
+        ...     lstm=dict(num_steps=4, hidden_channels=2),
+        ...     test_steps=2,
         ... )
         >>> head(torch.ones(2 * 3, 7)).shape
         torch.Size([2, 5])
     """
 
+    layer_options: ClassVar[dict[str, type]] = {'lstm': TemporalAttentionLSTM}
+
     def __init__(
         self,
         num_classes: int,
-        in_channels: int = 4096,
+        in_channels: Positive = 4096,
         *,
         num_segments: int = 30,
-        num_steps: int = 30,
-        hidden_channels: int = 512,
-        num_layers: int = 2,
-        attention: bool = True,
-        query: str = 'top',
-        init_state: str = 'zeros',
-        dropout: float = 0.0,
+        lstm: dict | None = None,
         test_steps: int = 10,
         step_reduction: str = 'sum',
         loss_cls: dict | None = None,
@@ -79,9 +78,11 @@ class TemporalLSTMHead(SequenceHead):
         average_clips: str = 'prob',
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
-        if not 1 <= test_steps <= num_steps:
+        lstm = dict(num_steps=30) | (lstm or {})
+        if not 1 <= test_steps <= lstm['num_steps']:
             raise ValueError(
-                f'test_steps: expected 1 to num_steps={num_steps}, got {test_steps}'
+                f'test_steps: expected 1 to num_steps={lstm["num_steps"]}, got '
+                f'{test_steps}'
             )
         super().__init__(
             num_classes,
@@ -95,17 +96,8 @@ class TemporalLSTMHead(SequenceHead):
             average_clips=average_clips,
             init_cfg=init_cfg,
         )
-        self.lstm = TemporalAttentionLSTM(
-            in_channels,
-            hidden_channels,
-            num_steps=num_steps,
-            num_layers=num_layers,
-            attention=attention,
-            query=query,
-            init_state=init_state,
-            dropout=dropout,
-        )
-        self.fc_cls = nn.Linear(hidden_channels, num_classes)
+        self.lstm = TemporalAttentionLSTM(in_channels, **lstm)
+        self.fc_cls = nn.Linear(self.lstm.hidden_channels, num_classes)
 
     def step_logits(self, x: Tensor) -> Tensor:
         """Logits of Eq. (7) of each sequence in each step, (S, D, num_classes)."""
@@ -118,6 +110,12 @@ class TemporalLSTMHead(SequenceHead):
             )
         frames = x.unflatten(0, (-1, self.num_segments))  # (S, T, C)
         hidden, alpha = self.lstm(frames)
-        emit_attention(self, 'frame_weights', alpha, axes=('row', 'step', 'frame'))
+        emit_attention(
+            self,
+            'frame_weights',
+            alpha,
+            axes=('row', 'step', 'frame'),
+            last_steps=self.test_steps,
+        )
         logits = self.fc_cls(hidden)
         return logits.to(self.fc_cls.weight.dtype)  # autocast may have narrowed them

@@ -1,10 +1,15 @@
 """Attention cores: plain modules and pure functions."""
 
-from mmattn.models.layers.attention_conv_lstm import AttentionConvLSTM
-from mmattn.models.layers.conv_lstm import ConvLSTMCell
-from mmattn.models.layers.pyramid_attention import PyramidAttention
-from mmattn.models.layers.slowfast_attention import SlowFastAttention
-from mmattn.models.layers.spatiotemporal_self_attention import (
+from mmattn.models.layers.convlstm import ConvLSTMCell
+from mmattn.models.layers.convlstm_attention import AttentionConvLSTM
+from mmattn.models.layers.fade_in import FadeIn
+from mmattn.models.layers.light_attention import (
+    ConvBlockAttention,
+    EfficientChannelAttention,
+)
+from mmattn.models.layers.pyramid import PyramidAttention
+from mmattn.models.layers.slowfast_attn import SlowFastAttention
+from mmattn.models.layers.slowfast_attn_modules import (
     SpatialSelfAttention,
     TemporalSelfAttention,
 )
@@ -16,12 +21,16 @@ from mmattn.models.layers.stbta_attention import (
     TemporalAttention,
 )
 from mmattn.models.layers.stbta_hourglass import Hourglass
-from mmattn.models.layers.temporal_attention import TemporalAttentionLSTM
+from mmattn.models.layers.temporal_lstm import TemporalAttentionLSTM
+from mmattn.models.layers.token_attention import TokenAttention
 
 __all__ = [
     'STBTA',
     'AttentionConvLSTM',
+    'ConvBlockAttention',
     'ConvLSTMCell',
+    'EfficientChannelAttention',
+    'FadeIn',
     'Hourglass',
     'PyramidAttention',
     'SlowFastAttention',
@@ -32,4 +41,5 @@ __all__ = [
     'TemporalAttention',
     'TemporalAttentionLSTM',
     'TemporalSelfAttention',
+    'TokenAttention',
 ]

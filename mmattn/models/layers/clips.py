@@ -6,6 +6,8 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mmattn.utils.autograd import plain_operations_wanted
+
 
 class SegmentModule(BaseModule):
     """A module that is told how many frames of a 2D network's batch are one clip.
@@ -34,13 +36,24 @@ class ClipModule(SegmentModule):
     """A module that maps clips to clips of the same shape, and frames to frames.
 
     A subclass implements :meth:`forward_clips`. Frames (B*T, C, H, W) reach it as a
-    view (B, C, T, H, W), with T = ``num_segments`` consecutive frames to a clip; each
-    frame is a clip of its own if it is None.
+    view (B, C, T, H, W), with T = ``num_segments`` consecutive frames to a clip. If it
+    is None, each frame is a clip of its own, which a module that looks across frames
+    refuses.
 
     Args:
         num_segments: Frames T of a clip in a batch of frames.
         init_cfg: As in MMEngine.
+
+    Raises:
+        ValueError: If a map has another shape or holds nothing, or if nothing says how
+            many of its frames are a clip.
     """
+
+    across_frames = False
+
+    def looks_across_frames(self) -> bool:
+        """Say whether it, or a module in it, mixes what is in different frames."""
+        return any(getattr(module, 'across_frames', False) for module in self.modules())
 
     def forward_clips(self, x: Tensor) -> Tensor:
         """Map clips (B, C, T, H, W) to clips of the same shape."""
@@ -48,12 +61,19 @@ class ClipModule(SegmentModule):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return a map of the shape of ``x``, frames or clips."""
+        if x.dim() not in (4, 5) or 0 in x.shape:
+            raise ValueError(
+                'map: expected frames (N, C, H, W) or clips (N, C, T, H, W), one or '
+                f'more, got {tuple(x.shape)}'
+            )
         if x.dim() == 5:
             return self.forward_clips(x)
-        if x.dim() != 4:
+        if self.num_segments is None and self.looks_across_frames():
             raise ValueError(
-                'map: expected frames (N, C, H, W) or clips (N, C, T, H, W), got '
-                f'{tuple(x.shape)}'
+                f'num_segments: expected how many of the {len(x)} frames are a clip, '
+                f'as {type(self).__name__} looks across frames, got None: take '
+                "type='mmattn.SegmentRecognizer', which reads it from the data, or "
+                'num_segments=1 for frames on their own'
             )
         return fold_frames(self.forward_clips(unfold_clips(x, self.num_segments or 1)))
 
@@ -110,7 +130,8 @@ def keep_layout(x: Tensor) -> Tensor:
 
     Without it a gradient from a plainly laid out part of the network makes all of the
     backward pass through a part with channels last mix both layouts, which is slow.
-    ``torch.compile`` chooses layouts itself.
+    ``torch.compile`` chooses layouts itself, and where plain operations are wanted
+    (:func:`~mmattn.utils.autograd.plain_operations_wanted`) nothing is done.
 
     Args:
         x: Any map.
@@ -123,7 +144,7 @@ def keep_layout(x: Tensor) -> Tensor:
         >>> keep_layout(torch.ones(2, 5, 7, 7)).shape
         torch.Size([2, 5, 7, 7])
     """
-    if x.requires_grad and not torch.compiler.is_compiling():
+    if x.requires_grad and not plain_operations_wanted():
         return _KeepLayout.apply(x)
     return x
 

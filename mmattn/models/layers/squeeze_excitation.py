@@ -3,8 +3,9 @@
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mmattn.attention.capture import emit_attention
 from mmattn.registry import MODELS
-from mmattn.utils.attention_maps import emit_attention
+from mmattn.signatures import Positive
 
 
 @MODELS.register_module()
@@ -38,7 +39,7 @@ class SqueezeExcitation(BaseModule):
 
     def __init__(
         self,
-        in_channels: int,
+        in_channels: Positive,
         reduction: int = 16,
         *,
         init_cfg: dict | list[dict] | None = None,

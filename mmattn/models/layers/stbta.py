@@ -8,12 +8,14 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from mmattn.attention.capture import attention_wanted
 from mmattn.models.layers.build import build_attention
 from mmattn.models.layers.clips import ClipModule, keep_layout
 from mmattn.models.layers.stbta_hourglass import Hourglass
 from mmattn.registry import MODELS
+from mmattn.signatures import Positive
 from mmattn.utils.arguments import require_choice
-from mmattn.utils.attention_maps import attention_wanted
+from mmattn.utils.autograd import recomputing_possible
 
 SPATIAL = {'sam1': 'mmattn.SpatialAttentionI', 'sam2': 'mmattn.SpatialAttentionII'}
 TEMPORAL = {'tam': 'mmattn.TemporalAttention'}
@@ -48,8 +50,9 @@ class STBTA(ClipModule):
             a fresh module changes nothing of a pretrained network's features.
         with_cp: Recompute the attentions, and of the hourglass the pooling, in the
             backward pass: they take little time, and most of the module's memory.
-        num_segments: Frames T of a clip in a batch of frames; each is a clip of its own
-            if None. :class:`SegmentRecognizer` reads it from the data.
+        num_segments: Frames T of a clip in a batch of frames; 1 for frames on their
+            own. :class:`SegmentRecognizer` reads it from the data; None, with TAM, is
+            refused elsewhere.
         init_cfg: As in MMEngine.
 
     Shape:
@@ -71,7 +74,7 @@ class STBTA(ClipModule):
 
     def __init__(
         self,
-        in_channels: int,
+        in_channels: Positive,
         t: int = 1,
         *,
         spatial_attention: str | dict = 'sam1',
@@ -115,7 +118,7 @@ class STBTA(ClipModule):
         """Refine clips."""
         u = self.hourglass(x)
         # A capture would see what is recomputed a second time.
-        if self.with_cp and torch.is_grad_enabled() and not attention_wanted():
+        if self.with_cp and recomputing_possible() and not attention_wanted():
             y = checkpoint(self._refine, u, use_reentrant=False)
         else:
             y = self._refine(u)

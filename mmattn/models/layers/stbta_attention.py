@@ -8,10 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmattn.attention.capture import emit_attention
 from mmattn.models.layers.clips import ClipModule, fold_frames
 from mmattn.registry import MODELS
+from mmattn.signatures import Positive
 from mmattn.utils.arguments import require_choice
-from mmattn.utils.attention_maps import emit_attention
 
 POOLS = ('avg+max', 'max', 'avg', 'concat')
 SOFTMAX_AXES = ('cells', 'channels', 'all')
@@ -132,7 +133,7 @@ class SpatialAttentionII(ClipModule):
 
     def __init__(
         self,
-        in_channels: int,
+        in_channels: Positive,
         grid: int = 3,
         *,
         softmax_over: str = 'cells',
@@ -223,6 +224,8 @@ class TemporalAttention(ClipModule):
         >>> TemporalAttention(num_segments=3)(torch.ones(6, 5, 7, 11)).shape
         torch.Size([6, 5, 7, 11])
     """
+
+    across_frames = True
 
     def __init__(
         self,

@@ -18,7 +18,9 @@ from mmattn.models.layers.clips import (
     unfold_clips,
 )
 from mmattn.registry import MODELS
+from mmattn.signatures import Positive
 from mmattn.utils.arguments import require_choice
+from mmattn.utils.autograd import recomputing_possible, transforms_active
 
 STRUCTURES = ('minimal', 'shn')
 CONV = {2: nn.Conv2d, 3: nn.Conv3d}
@@ -113,7 +115,7 @@ class Hourglass(ClipModule):
 
     def __init__(
         self,
-        in_channels: int,
+        in_channels: Positive,
         t: int = 1,
         *,
         structure: str = 'minimal',
@@ -136,6 +138,7 @@ class Hourglass(ClipModule):
         self.t = t
         self.with_cp = with_cp
         self.dims = 3 if inflate else 2
+        self.across_frames = inflate
         self.resize_mode = 'trilinear' if inflate else 'bilinear'
         self.align_corners = align_corners
         self.pool = POOL[self.dims](
@@ -171,7 +174,7 @@ class Hourglass(ClipModule):
         maps = x if self.dims == 3 else fold_frames(x)
         scales = []
         for residual in self.down:
-            if self.with_cp and torch.is_grad_enabled():
+            if self.with_cp and recomputing_possible():
                 d, pooled = checkpoint(
                     self._pool, maps, use_reentrant=False, preserve_rng_state=False
                 )
@@ -190,7 +193,8 @@ class Hourglass(ClipModule):
 
     def _pool(self, maps: Tensor) -> tuple[Tensor, Tensor]:
         # Pooling and upsampling on a CPU are many times faster in this layout.
-        maps = maps.contiguous(memory_format=LAYOUT[self.dims])
+        if not transforms_active():
+            maps = maps.contiguous(memory_format=LAYOUT[self.dims])
         return maps, self.pool(maps)
 
     def _upsample(self, u: Tensor, like: Tensor) -> Tensor:

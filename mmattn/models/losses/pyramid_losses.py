@@ -9,9 +9,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from mmattn.models.layers.pyramid_attention import PyramidOutput
+from mmattn.models.layers.precision import full_precision
+from mmattn.models.layers.pyramid import PyramidOutput
 from mmattn.registry import MODELS
+from mmattn.utils.arguments import require_choice
 
+ROWS = ('l2', 'softmax')
 SMALLEST = 1e-12  # of what is under the root of Eq. (8), whose slope is infinite at 0
 
 
@@ -57,6 +60,13 @@ class PyramidAttentionLoss(nn.Module):
 
     Args:
         loss_weight: Weight gamma of Eq. (9).
+        rows: The a of Eq. (7): 'l2' for the rows of A after their L2 normalization,
+            the order of section 3.1, or 'softmax' for the rows before it. With 'l2'
+            scales that agree still differ from A, and one scale alone is flattened;
+            with 'softmax' they differ by 0, and one scale gets no gradient.
+
+    Raises:
+        ValueError: If ``rows`` is neither.
 
     Example:
         >>> PyramidAttentionLoss().log_name
@@ -65,13 +75,18 @@ class PyramidAttentionLoss(nn.Module):
 
     log_name = 'loss_attn'
 
-    def __init__(self, loss_weight: float = 1e-4) -> None:
+    def __init__(self, loss_weight: float = 1e-4, *, rows: str = 'l2') -> None:
         super().__init__()
+        require_choice('rows', rows, ROWS)
         self.loss_weight = loss_weight
+        self.rows = rows
 
     def forward(self, output: PyramidOutput) -> Tensor:
         """Weighted loss of a batch."""
-        return self.loss_weight * attention_loss(output.attention, output.scores).mean()
+        A = output.attention
+        if self.rows == 'softmax':
+            A = A / A.sum(dim=-1, keepdim=True)  # takes the L2 normalization back
+        return self.loss_weight * attention_loss(A, output.scores).mean()
 
 
 def interaction_loss(attention: Tensor, features: Tensor) -> Tensor:
@@ -95,11 +110,11 @@ def interaction_loss(attention: Tensor, features: Tensor) -> Tensor:
         >>> interaction_loss(torch.ones(1, 3, 1), torch.zeros(1, 2, 1)).tolist()
         [6.0]
     """
-    A = attention
-    M = features @ A.to(features.dtype).mT  # (B, C, d)
-    gram = A @ A.mT  # (B, d, d), symmetric
-    overlap = 2 * gram.to(A.dtype).tril(-1).square().sum(dim=(1, 2))
-    return overlap - M.to(A.dtype).square().sum(dim=(1, 2))
+    with full_precision(attention, features) as (A, X):
+        M = X @ A.mT  # (B, C, d)
+        gram = A @ A.mT  # (B, d, d), symmetric
+        overlap = 2 * gram.tril(-1).square().sum(dim=(1, 2))
+        return overlap - M.square().sum(dim=(1, 2))
 
 
 def attention_loss(attention: Tensor, scores: Sequence[Tensor]) -> Tensor:
@@ -113,7 +128,7 @@ def attention_loss(attention: Tensor, scores: Sequence[Tensor]) -> Tensor:
         \sqrt{\textstyle\sum_{jmk} (1 - \delta_{jmk}^2)}
 
     Args:
-        attention: A, rows of unit norm.
+        attention: A, rows of unit norm, or of unit sum.
         scores: Y of each of N scales, not normalized.
 
     Shape:

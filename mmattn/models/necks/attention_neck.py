@@ -1,13 +1,17 @@
 """Attention between the backbone and the head of the host's recognizers."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
+import torch
+from mmengine.logging import print_log
 from torch import Tensor
 
 from mmattn.models.layers.build import build_attention
 from mmattn.models.layers.clips import SegmentModule, fold_frames, unfold_clips
 from mmattn.registry import MODELS
+from mmattn.signatures import Positive
 
 
 @MODELS.register_module()
@@ -47,7 +51,7 @@ class AttentionNeck(SegmentModule):
 
     def __init__(
         self,
-        in_channels: int,
+        in_channels: Positive,
         module: dict,
         *,
         num_segments: int | None = None,
@@ -55,6 +59,7 @@ class AttentionNeck(SegmentModule):
     ) -> None:
         super().__init__(num_segments, init_cfg)
         self.attention = build_attention('module', module, in_channels)
+        self._said = False
 
     def forward(
         self, x: Tensor | Sequence[Tensor], data_samples: Any = None
@@ -63,12 +68,26 @@ class AttentionNeck(SegmentModule):
         if isinstance(x, Tensor):
             return self.attention(x), {}
         last = x[-1]
-        if last.dim() != 5:
+        if last.dim() != 5 or 0 in last.shape:
             raise ValueError(
-                'neck: expected maps (N, C, T, H, W) of a backbone that returns a '
-                f'tuple, got {tuple(last.shape)}'
+                'neck: expected maps (N, C, T, H, W), each of 1 or more, of a backbone '
+                f'that returns a tuple, got {tuple(last.shape)}'
             )
         M = last.shape[2]
+        if self.num_segments is None and not self.training:
+            self._say_once(M)
         clips = unfold_clips(fold_frames(last), self.num_segments or M)
         y = fold_frames(self.attention(clips))  # (N*crops*T, C, H, W)
         return unfold_clips(y, M).mean(dim=2, keepdim=True), {}
+
+    def _say_once(self, num_frames: int) -> None:
+        """Several crops of a video would be taken for one clip."""
+        if not self._said and not torch.compiler.is_compiling():
+            print_log(
+                f'num_segments: taking all {num_frames} frames of a video as one clip; '
+                'where they are of several crops, give num_segments or take '
+                "type='mmattn.SegmentRecognizer'",
+                'current',
+                logging.WARNING,
+            )
+            self._said = True

@@ -1,6 +1,7 @@
 """Reductions of the maps of several frames to one map."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 
 from mmengine.model import BaseModule
 from torch import Tensor
@@ -63,6 +64,32 @@ class FrameReduction(BaseModule):
             - taps: (V * K, C_j, H_j, W_j).
             - Output: (V, C, H, W), as the stage after the last tap takes it.
         """
+
+
+def split_taps(maps: Tensor, channels: Sequence[int]) -> tuple[Tensor, ...]:
+    """Return the maps of several taps that were stored side by side.
+
+    Args:
+        maps: What :meth:`FrameReduction.compact` has left, joined along the channels.
+        channels: Channels of each tap.
+
+    Shape:
+        - maps: (rows, sum of channels, H, W).
+
+    Raises:
+        ValueError: If there are other channels.
+
+    Example:
+        >>> import torch
+        >>> [len(tap[0]) for tap in split_taps(torch.ones(2, 5, 7, 7), (3, 2))]
+        [3, 2]
+    """
+    if maps.shape[1] != sum(channels):
+        raise ValueError(
+            f'inputs: expected maps of {sum(channels)} channels, as stored_channels '
+            f'says, got {maps.shape[1]}'
+        )
+    return maps.split(tuple(channels), dim=1)
 
 
 @MODELS.register_module()

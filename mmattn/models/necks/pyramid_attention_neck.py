@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from mmattn.models.layers.pyramid_attention import PyramidAttention
+from mmattn.models.layers.pyramid import PyramidAttention
 from mmattn.models.necks.frame_reduction import FrameReduction, Reduced
 from mmattn.registry import MODELS
 
@@ -32,7 +32,8 @@ class PyramidAttentionNeck(FrameReduction):
         top_size: Height and width of the last tap's map, which depend on the size of
             the frames; None for a vector, see the layer.
         fusion: 'mul', 'sum' or 'max', see the layer.
-        pool: 'adaptive', 'cascade2' or 'cascade3', see the layer.
+        pool: 'adaptive', 'average', 'conv', 'cascade2' or 'cascade3', see the layer.
+        norm: 'l2' or 'sum', see the layer.
         losses: Configs of the losses on the attention, Eq. (6)-(8), each logged under
             its ``log_name``; empty for none. They are computed in training mode only.
         init_cfg: As in MMEngine.
@@ -61,12 +62,13 @@ class PyramidAttentionNeck(FrameReduction):
         *,
         fusion: str = 'mul',
         pool: str = 'adaptive',
+        norm: str = 'l2',
         losses: Sequence[dict] = LOSSES,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
         self.attention = PyramidAttention(
-            in_channels, top_size, fusion=fusion, pool=pool
+            in_channels, top_size, fusion=fusion, pool=pool, norm=norm
         )
         self.losses = nn.ModuleList(MODELS.build(cfg) for cfg in losses)
         names = [loss.log_name for loss in self.losses]

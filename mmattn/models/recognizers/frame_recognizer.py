@@ -8,8 +8,9 @@ from mmaction.models.recognizers import BaseRecognizer
 from mmaction.structures import ActionDataSample
 from torch import nn
 
+from mmattn.attention.capture import attention_rows, attention_wanted
 from mmattn.registry import MODELS
-from mmattn.utils.attention_maps import attention_rows, attention_wanted
+from mmattn.utils.arguments import require_some
 
 Inputs = torch.Tensor | list[torch.Tensor]
 
@@ -49,7 +50,7 @@ class FrameRecognizer(BaseRecognizer):
         cls_head: dict | None = None,
         *,
         freeze_backbone: bool = False,
-        chunk_frames: int = 64,
+        chunk_frames: int = 16,
         data_preprocessor: dict | None = None,
         train_cfg: dict | None = None,
         test_cfg: dict | None = None,
@@ -123,28 +124,33 @@ class FrameRecognizer(BaseRecognizer):
     def _backbone_features(self, inputs: Inputs, rows: 'FrameRows') -> torch.Tensor:
         needs_grad = torch.is_grad_enabled() and not self.freeze_backbone
         if needs_grad or (self.backbone.training and not self.freeze_backbone):
-            videos = [self._normalized(video) for video in inputs]
             with rows.frames(0, rows.total):
-                return self.backbone(torch.cat(videos))
-        feats, start = [], 0
+                return self.backbone(torch.cat(list(self._videos(inputs))))
+        # Written into one tensor: pieces between the chunks would keep their memory.
+        feats, start = torch.empty(0), 0
         with torch.no_grad():
             for chunk in self._chunks(inputs):
-                with rows.frames(start, start + len(chunk)):
-                    feats.append(self.backbone(chunk))
-                start += len(chunk)
-        return torch.cat(feats)
+                stop = start + len(chunk)
+                with rows.frames(start, stop):
+                    piece = self.backbone(chunk)
+                if not start:
+                    feats = piece.new_empty(rows.total, *piece.shape[1:])
+                feats[start:stop] = piece
+                start = stop
+        return feats
 
     def _chunks(self, inputs: Inputs) -> Iterator[torch.Tensor]:
         if isinstance(inputs, torch.Tensor):
-            inputs = [inputs.flatten(0, 1)]
+            yield from inputs.flatten(0, 1).split(self.chunk_frames)
+            return
         for video in inputs:
             for chunk in video.split(self.chunk_frames):
-                yield self._normalized(chunk)
+                yield self.data_preprocessor.normalize(chunk)
 
-    def _normalized(self, frames: torch.Tensor) -> torch.Tensor:
-        if frames.is_floating_point():  # stacked and normalised, or stored features
-            return frames
-        return self.data_preprocessor.normalize(frames)
+    def _videos(self, inputs: Inputs) -> Iterator[torch.Tensor]:
+        for video in inputs:  # what is no batch was left raw
+            raw = not isinstance(inputs, torch.Tensor)
+            yield self.data_preprocessor.normalize(video) if raw else video
 
     def _head_rows(
         self, inputs: Inputs, data_samples: list[ActionDataSample]
@@ -156,16 +162,13 @@ class FrameRecognizer(BaseRecognizer):
 class FrameRows:
     """Which video, crop and frame each row of a batch is, for attention maps.
 
-    Frames lie as (video, crop, window, position), position fastest; the pipeline's
-    ``SampleWindows`` leaves the frame numbers in the metainfo ``frame_indices``
-    (windows, positions).
+    Frames lie as (video, crop, window, position), position fastest; their numbers are
+    in the metainfo, see :func:`frame_numbers`.  Without data samples they count from 0.
 
     Args:
         inputs: Batch of frames, (N, M, ...) or a list of N tensors (M_i, ...).
         data_samples: Metainfo of the N videos.
-        num_frames: Frames of a view as ``SampleFrames`` draws them; their numbers are
-            in the metainfo ``frame_inds``, ``clip_len`` of them for each, or count
-            from 0. None where all frames of a video are numbered through.
+        num_frames: Frames of a view, without data samples; None for all of a video.
     """
 
     def __init__(
@@ -175,6 +178,7 @@ class FrameRows:
         *,
         num_frames: int | None = None,
     ) -> None:
+        require_frames(inputs)
         self.frames_per_video = [len(video) for video in inputs]
         self.total = sum(self.frames_per_video)
         self.data_samples = data_samples
@@ -193,13 +197,17 @@ class FrameRows:
 
     def _numbers(self, video: int) -> torch.Tensor:
         """Frame numbers of the crops of one video, (numbers of a crop)."""
-        sample = self.data_samples[video] if self.data_samples else {}
-        numbers, stride = sample.get('frame_indices'), 1
-        if numbers is None and self.num_frames and sample.get('clip_len'):
-            numbers, stride = sample.get('frame_inds'), sample.get('clip_len', 1)
-        if numbers is None:
-            return torch.arange(self.num_frames or self.frames_per_video[video])
-        return torch.as_tensor(numbers).flatten()[::stride]
+        count = self.frames_per_video[video]
+        if not self.data_samples:
+            return torch.arange(self.num_frames or count)
+        numbers = frame_numbers(self.data_samples[video])
+        if count % len(numbers):
+            raise ValueError(
+                f"data_samples: expected 'frame_indices' of the {count} frames of "
+                f'{self.data_samples[video].get("video_id")}, or of each of its crops, '
+                f'got {len(numbers)}'
+            )
+        return numbers
 
     def frames(self, start: int, stop: int) -> AbstractContextManager:
         """Context in which a row is one frame, for rows ``start`` to ``stop``."""
@@ -218,3 +226,50 @@ class FrameRows:
         return attention_rows(
             sample=rows[:, 0, 0], crop=rows[:, 0, 1], frames=rows[:, :, 2]
         )
+
+
+def frame_numbers(sample: ActionDataSample) -> torch.Tensor:
+    """Return the numbers of the frames of a video that a network sees, from 0.
+
+    Args:
+        sample: Sample of the video, whose metainfo ``frame_indices`` they are.
+
+    Shape:
+        - Output: (frames), of one crop; of stacks of flow, the first field of each.
+
+    Raises:
+        ValueError: If the metainfo lacks them.
+
+    Example:
+        >>> frame_numbers(ActionDataSample(metainfo=dict(frame_indices=[[3, 5]])))
+        tensor([3, 5])
+    """
+    numbers = sample.get('frame_indices')
+    if numbers is None:
+        raise ValueError(
+            "data_samples: expected the metainfo 'frame_indices' for attention maps, "
+            f'got {sorted(sample.metainfo)}: pack samples with '
+            "dict(type='mmattn.PackClipInputs')"
+        )
+    return torch.as_tensor(numbers).flatten().long()
+
+
+def require_frames(inputs: Inputs) -> None:
+    """Refuse a batch without videos, or with a video without frames.
+
+    Args:
+        inputs: Batch of frames, (N, M, ...) or a list of N tensors (M_i, ...).
+
+    Raises:
+        ValueError: If something is missing.
+
+    Example:
+        >>> require_frames(torch.ones(2, 3, 5))
+    """
+    require_some('inputs', inputs)
+    if isinstance(inputs, torch.Tensor):
+        counts = list(inputs.shape[1:2])  # a traced batch may have any size
+    else:
+        counts = [len(video) for video in inputs]
+    if min(counts) < 1:
+        raise ValueError(f'inputs: expected one or more frames per video, got {counts}')

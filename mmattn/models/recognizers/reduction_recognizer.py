@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmattn.models.backbones.base import StagedBackbone
-from mmattn.models.recognizers.frame_recognizer import FrameRows
+from mmattn.models.necks.frame_reduction import split_taps
+from mmattn.models.recognizers.frame_recognizer import FrameRows, require_frames
 from mmattn.registry import MODELS
 
 
@@ -28,11 +29,11 @@ class ReductionRecognizer(BaseRecognizer):
     those of the reduction are named ``reduction.*``.
 
     At test a video has views: crops, and what else multiplies the frames. A pipeline
-    says how many frames K one view has by ``num_clips`` among the ``meta_keys`` of
-    ``PackActionInputs``; ``clip_len`` is 1 for RGB and the number of stacked fields for
-    flow. With ``frame_inds`` and ``clip_len`` there, too, attention maps know the
-    numbers of their frames. K may differ between training and testing. Views are never
-    mixed, with ``test_cfg=dict(fcn_test=True)`` or without.
+    says how many frames K one view has by ``num_clips``, which
+    ``mmattn.PackClipInputs`` packs with the frame numbers that attention maps need;
+    ``clip_len`` is 1 for RGB and the number of stacked fields for flow. K may differ
+    between training and testing. Views are never mixed, with
+    ``test_cfg=dict(fcn_test=True)`` or without.
 
     Args:
         backbone: Config of a backbone with named stages, bare or in
@@ -45,6 +46,8 @@ class ReductionRecognizer(BaseRecognizer):
         chunk_frames: Most frames that pass the trunk at once where it needs no
             gradient. At test the views of a batch, too, go on in groups of about as
             many frames.
+        stored_channels: Channels of each tap where inputs are not frames but stored
+            maps of the taps, side by side as ``compact`` leaves them.
         data_preprocessor: As in MMAction2.
         train_cfg: As in MMAction2; unused.
         test_cfg: ``dict(num_segs=K)`` stands for ``num_clips`` where samples lack it.
@@ -75,6 +78,7 @@ class ReductionRecognizer(BaseRecognizer):
         *,
         reduction: dict,
         chunk_frames: int = 64,
+        stored_channels: Sequence[int] | None = None,
         data_preprocessor: dict | None = None,
         train_cfg: dict | None = None,
         test_cfg: dict | None = None,
@@ -101,6 +105,7 @@ class ReductionRecognizer(BaseRecognizer):
         self.taps = _checked_taps(reduction['taps'], self.backbone.stage_names)
         self.reduction = MODELS.build(reduction['module'])
         self.chunk_frames = chunk_frames
+        self.stored_channels = stored_channels
 
     def extract_feat(
         self,
@@ -203,17 +208,19 @@ class ReductionRecognizer(BaseRecognizer):
         if not isinstance(inputs, Tensor) or inputs.ndim != 5:
             got = inputs.shape if isinstance(inputs, Tensor) else type(inputs)
             raise ValueError(f'inputs: expected a batch (B, M, C, H, W), got {got}')
+        require_frames(inputs)
         count = inputs.shape[1]
         stated = {sample.get('num_clips') for sample in data_samples or ()} - {None}
         if not stated and (test_mode or data_samples is None):
             stated = {(self.test_cfg or {}).get('num_segs')} - {None}
         if not stated and test_mode:
             raise ValueError(
-                "num_clips: expected it among the meta_keys of the test pipeline's "
-                'PackActionInputs, or num_segs in test_cfg, got neither'
+                "num_clips: expected it in the metainfo, from the test pipeline's "
+                "dict(type='mmattn.PackClipInputs'), or num_segs in test_cfg, got "
+                'neither'
             )
         num_frames = stated.pop() if stated else count
-        if stated or count % num_frames:
+        if stated or num_frames < 1 or count % num_frames:
             raise ValueError(
                 'num_clips: expected the same in all samples of a batch and a divisor '
                 f'of the {count} frames of a video, got {sorted({num_frames, *stated})}'
@@ -223,6 +230,8 @@ class ReductionRecognizer(BaseRecognizer):
     def _run_trunk(
         self, frames: Tensor, rows: FrameRows, first: int
     ) -> tuple[Tensor, ...]:
+        if self.stored_channels is not None:
+            return split_taps(frames, self.stored_channels)
         size = len(frames) if self._trunk_learns() else self.chunk_frames
         parts = []
         for chunk in frames.split(size):

@@ -6,8 +6,9 @@ from typing import Any
 from mmengine.model import BaseModel
 from torch import Tensor
 
-from mmattn.evaluation.metrics.stream_accuracy import SUFFIX
 from mmattn.registry import MODELS
+
+SUFFIX = '_stream_score'
 
 
 @MODELS.register_module()

@@ -5,7 +5,7 @@ are built, how to install it.
 """
 
 from mmattn.compat import refuse_detection, require_detection
-from mmattn.models.roi_heads.slowfast_shared_head import SlowFastSharedHead
+from mmattn.models.roi_heads.slowfast_attn_head import SlowFastSharedHead
 from mmattn.registry import MODELS
 
 __all__ = ['SlowFastSharedHead']

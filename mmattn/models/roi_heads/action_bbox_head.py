@@ -17,6 +17,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from mmattn.registry import MODELS, TASK_UTILS
+from mmattn.signatures import Positive, Share
 from mmattn.utils.arguments import require_choice
 
 BOX_CODER = dict(
@@ -70,7 +71,7 @@ class ActionBBoxHead(BBoxHeadAVA):
 
     def __init__(
         self,
-        in_channels: int,
+        in_channels: Positive,
         num_classes: int = 81,
         *,
         multilabel: bool = True,
@@ -78,7 +79,7 @@ class ActionBBoxHead(BBoxHeadAVA):
         with_reg: bool = True,
         hidden_channels: tuple[int, ...] = (),
         pool: str = 'avg',
-        dropout_ratio: float = 0.0,
+        dropout_ratio: Share = 0.0,
         topk: tuple[int, ...] = (3, 5),
         bbox_coder: dict = BOX_CODER,
         loss_bbox_weight: float = 1.0,
@@ -88,6 +89,11 @@ class ActionBBoxHead(BBoxHeadAVA):
         if num_classes < 2:
             raise ValueError(
                 f'num_classes: expected background and at least 1, got {num_classes}'
+            )
+        if num_classes == 2 and ignore_background and not multilabel:
+            raise ValueError(
+                'multilabel: expected True for one class without background, whose '
+                'softmax is always sure, got False'
             )
         widths = (in_channels, *hidden_channels)
         super().__init__(

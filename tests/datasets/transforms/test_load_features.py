@@ -31,6 +31,14 @@ def test_rows_are_read_as_float32(tmp_path, dtype):
     )
 
 
+def test_rows_may_be_maps(tmp_path):
+    maps = np.random.default_rng(0).normal(size=(11, 7, 3, 2)).astype(np.float16)
+    np.save(tmp_path / 'v.npy', maps)
+    results = load(tmp_path / 'v.npy', [10, 0])
+    assert results['input_shape'] == (2, 7, 3, 2)
+    np.testing.assert_array_equal(results['imgs'], maps[[10, 0]].astype(np.float32))
+
+
 def test_result_can_be_changed_without_changing_the_file(tmp_path):
     np.save(tmp_path / 'v.npy', np.ones((3, 2), np.float32))
     load(tmp_path / 'v.npy', [0])['imgs'][:] = 5

@@ -101,7 +101,8 @@ def test_order_of_rows_and_monotone_scales_do_not_matter():
     [
         ([[1.0]], [[1, 0]], r'one shape .*got \(1, 1\) and \(1, 2\)'),
         ([1.0], [1], r'one shape .*got \(1,\) and \(1,\)'),
-        ([[math.nan]], [[1]], 'numbers, got nan'),
+        ([[math.nan]], [[1]], 'expected finite scores, got nan or inf'),
+        ([[-math.inf]], [[1]], 'expected finite scores, got nan or inf'),
         ([[1.0]], [[2]], r'labels 0 and 1, got \[2\]'),
         ([[1.0]], [[0]], 'a video with an action, got none'),
     ],
@@ -114,7 +115,7 @@ def test_wrong_input(scores, labels, message):
 def test_submission_round_trip(tmp_path):
     path = tmp_path / 'submission.txt'
     scores = np.random.default_rng(0).random((3, 157)).astype(np.float32)
-    scores[0, 0], scores[1, 1] = 1e-30, -np.inf
+    scores[0, 0] = 1e-30
     dump_submission(path, ['AAAAA', 'BBBBB', 'CCCCC'], scores)
     names, read = load_submission(path)
     assert names == ('AAAAA', 'BBBBB', 'CCCCC')
@@ -125,10 +126,14 @@ def test_submission_round_trip(tmp_path):
 @pytest.mark.parametrize(
     'text, message',
     [
-        ('A 1 2\nB 1\n', r'sub\.txt:2: expected a video and 2 scores, got .B 1.'),
-        ('A 1 2\n\n', r"sub\.txt:2: expected a video and 2 scores, got ''"),
-        ('A 1 x\n', r'sub\.txt:1: expected a video and 2 scores'),
-        ('A 1 nan\n', r'sub\.txt:1: expected a video and 2 scores'),
+        (
+            'A 1 2\nB 1\n',
+            r'sub\.txt:2: expected a video and 2 finite scores, got .B 1.',
+        ),
+        ('A 1 2\n\nB 1 2\n', r"sub\.txt:2: expected a video .* scores, got ''"),
+        ('A 1 inf\n', r'sub\.txt:1: expected a video and 2 finite scores'),
+        ('A 1 x\n', r'sub\.txt:1: expected a video and 2 finite scores'),
+        ('A 1 nan\n', r'sub\.txt:1: expected a video and 2 finite scores'),
         ('A' * 50 + ' 1\n', r'sub\.txt:1: .* got .A{37}\.\.\.'),
         ('A 1 2\nB 1 2\nA 1 2\n', r'sub\.txt:3: expected each video once, got A ag'),
         ('', r'sub\.txt: expected at least one line'),
@@ -178,3 +183,11 @@ def test_tool_on_the_official_test_list(real_data, tmp_path, monkeypatch, capsys
     assert run() == 2
     missing = videos[order[0]].name
     assert f'got 1 in one file only, such as {missing}' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('value', [np.nan, np.inf, -np.inf])
+def test_submissions_of_no_numbers_are_not_written(tmp_path, value):
+    scores = np.array([[0.5, 0.5], [0.5, value]])
+    with pytest.raises(ValueError, match=r'expected finite scores, .* of BBBBB'):
+        dump_submission(tmp_path / 'sub.txt', ['AAAAA', 'BBBBB'], scores)
+    assert not list(tmp_path.iterdir())

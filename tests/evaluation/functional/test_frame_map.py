@@ -1,19 +1,15 @@
 """Frame-AP: official figures, rules and limits."""
 
+import importlib
 import math
 import random
 
 import pytest
 from reference import slowfast_attn as reference
 
+from mmattn.datasets.ava import ActionBox, read_detections, write_detections
 from mmattn.evaluation import frame_aps, frame_map
-from mmattn.evaluation.functional.frame_map import (
-    ActionBox,
-    evaluate_frames,
-    read_detections,
-    read_label_map,
-    write_detections,
-)
+from mmattn.evaluation.functional.frame_map import evaluate_frames
 
 NAMES = {1: 'bend', 17: 'carry', 80: 'watch'}
 FRAME = ('v', 902)
@@ -46,20 +42,6 @@ def test_official_figure(tiny):
     assert result.names == {1: 'action1', 2: 'action2', 3: 'action3'}
     assert result.groups['person movement'] == result.mean
     assert math.isnan(result.groups['person interaction'])
-
-
-def test_label_map_of_60_classes(real_data):
-    name = 'ava_action_list_v2.1_for_activitynet_2018.pbtxt'
-    names = read_label_map(real_data / 'annotations' / 'ava' / name)
-    assert len(names) == 60
-    assert names[1] == 'bend/bow (at the waist)'
-    assert names[80] == 'watch (a person)'
-
-
-def test_label_map_in_the_layout_of_2019(tmp_path):
-    path = tmp_path / 'map.pbtxt'
-    path.write_text('label {\n  name: "stand"\n  label_id: 12\n  label_type: X\n}\n')
-    assert read_label_map(path) == {12: 'stand'}
 
 
 def test_hit_duplicate_hit():
@@ -181,21 +163,95 @@ def test_table_and_groups():
 @pytest.mark.parametrize(
     'text, message',
     [
-        ('v,902,0,0,1', r'line 1: expected 2 or 7 or 8 columns'),
-        ('v,902\nv,x', r"line 2: expected a whole second, got 'x'"),
-        ('v,902,0,0,1,y,1', r"line 1: expected x1,y1,x2,y2,class .*'y'"),
-        ('v,902,0,0,1,1,stand', r"line 1: expected x1,y1,x2,y2,class .*'stand'"),
+        ('v,902,0,0,1', r"1: expected 'video,second,x1,.*' or 'video,second'"),
+        ('v,902\nv,x', r"2: expected a whole number as second, got 'x'"),
+        ('v,902,0,0,1,y,1', r'1: expected a box of 4 numbers, got 0, 0, 1, y'),
+        ('v,902,0,0,1,1,stand', r"1: expected a whole number as class, got 'stand'"),
     ],
 )
 def test_malformed_lines(text, message, tmp_path):
     path = tmp_path / 'gt.csv'
     path.write_text(text)
-    with pytest.raises(ValueError, match=rf'gt\.csv, {message}'):
+    with pytest.raises(ValueError, match=rf'gt\.csv:{message}'):
         frame_map(path, path, path)
 
 
-def test_label_map_without_classes(tmp_path):
-    path = tmp_path / 'map.pbtxt'
-    path.write_text('1: stand')
-    with pytest.raises(ValueError, match=r'map\.pbtxt: expected items with a name'):
-        read_label_map(path)
+def test_boxes_without_size_are_dropped_after_the_fifty_best():
+    """As AVA's evaluator does: they take a place of the 50, but are no misses."""
+    flat = [detection(0.9, (0.5, 0.1, 0.4, 0.5)), detection(0.9, (0.1, 0.5, 0.5, 0.5))]
+    assert evaluate([truth()], [*flat, detection(0.8)]).mean == 1
+    assert evaluate([truth()], [*flat[:1] * 49, detection(0.8)]).mean == 1
+    assert evaluate([truth()], [*flat * 25, detection(0.8)]).mean == 0
+
+
+@pytest.fixture
+def tables(tmp_path):
+    """Write truth and detections, and evaluate them."""
+    (tmp_path / 'map.pbtxt').write_text('item { id: 12 name: "stand" }')
+
+    def evaluated(gt, pred, exclude=None):
+        paths = [tmp_path / name for name in ('gt.csv', 'pred.csv', 'ex.csv')]
+        for path, content in zip(paths, (gt, pred, exclude), strict=True):
+            if content is not None:
+                path.write_text(content, encoding='utf-8')
+        excluded = None if exclude is None else paths[2]
+        return frame_map(paths[0], paths[1], tmp_path / 'map.pbtxt', excluded)
+
+    return evaluated
+
+
+GT, PRED = 'v,902,0,0,.5,1,12,0\n', 'v,902,0,0,.5,1,12,.9\n'
+
+
+@pytest.mark.parametrize(
+    'gt, pred, message',
+    [
+        (
+            GT,
+            'v.mp4,902,0,0,.5,1,12,.9',
+            r"pred\.csv: .* 'v', got 'v\.mp4'",
+        ),
+        (GT, PRED + 'a/v.avi,903,0,0,.5,1,12,.9', r"such as 'v', got 'a/v\.avi'"),
+        (GT, 'w,902,0,0,.5,1,12,.9', r"in videos of .*gt\.csv, such as 'v', got 'w'"),
+        (GT, 'v,2,0,0,.5,1,12,.9', r"such as \('v', 902\), got none, but \('v', 2\)"),
+        (GT, '', r"such as 'v', got none"),
+        (GT, 'v,902,0,0,.5,1,12,nan', r'pred\.csv:1: expected a score, got nan'),
+        (GT, PRED + 'v,902,0,0,inf,1,12,.9', r'pred\.csv:2: expected a box of 4'),
+        (GT, PRED + 'v,902,9,9,90,80,12,.9', r'pred\.csv:2: .* 0 to 1, .* pixels'),
+        (GT, GT[:-3], r"pred\.csv:1: expected 'video,.*,score'"),
+    ],
+)
+def test_detections_that_do_not_fit(tables, gt, pred, message):
+    with pytest.raises(ValueError, match=message):
+        tables(gt, pred)
+
+
+def test_excluded_frames_are_spelled_as_the_truth(tables):
+    with pytest.raises(ValueError, match=r"ex\.csv: .* such as 'v', got 'v\.mp4'"):
+        tables(GT, PRED, 'v.mp4,902')
+    assert tables(GT + 'v,903,0,0,.5,1,12,0', PRED, 'v,903\nother,902') == 1
+
+
+def test_frames_that_do_not_fit_are_counted(tables, monkeypatch):
+    messages = []
+    module = importlib.import_module('mmattn.evaluation.functional.frame_map')
+    monkeypatch.setattr(
+        module, 'print_log', lambda message, logger, level: messages.append(message)
+    )
+    assert tables(GT, PRED) == 1
+    assert messages == []
+    assert tables(GT + 'w,902\n', PRED + 'v,903,0,0,.5,1,12,.9') == 1
+    frames, videos = messages
+    assert 'pred.csv: 1 of 2 frames are not in ' in frames
+    assert 'pred.csv: 1 of 2 videos of ' in videos
+
+
+@pytest.mark.parametrize('name', ['gt.csv', 'gt_bom.csv'])
+def test_shared_cases(real_data, name):
+    cases = real_data.parent / 'cases' / 'labels'
+    if not cases.is_dir():
+        pytest.skip(f'no cases at {cases}')
+    files = (cases / name, cases / 'pred.csv', cases / 'map.pbtxt')
+    assert frame_map(*files) == 1
+    with pytest.raises(ValueError, match=r"pred_ending\.csv: .*'v', got 'v\.mp4'"):
+        frame_map(files[0], cases / 'pred_ending.csv', files[2])

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 from mmengine.fileio import dump
 
-from mmattn.evaluation import Scores, accuracies, fuse_scores, load_scores
+from mmattn.evaluation import (
+    Scores,
+    accuracies,
+    charades_map,
+    confusion_matrix,
+    fuse_scores,
+    load_scores,
+    search_weights,
+)
+from mmattn.reports.streams import report_fusion, text_table
 
 RGB = np.array([[0.6, 0.3, 0.1], [0.2, 0.5, 0.3]])
 FLOW = np.array([[0.0, 0.9, 0.1], [0.5, 0.2, 0.3]])
@@ -122,3 +131,76 @@ def test_other_pickles_are_refused(tmp_path, content):
     dump(content, path)
     with pytest.raises(ValueError, match=r'scores\.pkl: expected a list of results'):
         load_scores(path)
+
+
+@pytest.mark.parametrize('value', [np.nan, np.inf, -np.inf])
+def test_scores_that_are_no_numbers(tmp_path, value):
+    path = tmp_path / 'scores.pkl'
+    samples = [
+        dict(video_id='a', pred_score=np.array([0.5, 0.5]), gt_label=np.array([0])),
+        dict(video_id='b', pred_score=np.array([0.5, value]), gt_label=np.array([0])),
+    ]
+    dump(samples, path)
+    with pytest.raises(
+        ValueError, match=r'scores\.pkl: .* nan or inf in 1 of 2 videos, such as b'
+    ):
+        load_scores(path)
+
+
+@pytest.mark.parametrize(
+    'label, score, message',
+    [
+        ([-1], [0.5, 0.5], r'a class of 2 as the label of v, got \[-1\]'),
+        ([2], [0.5, 0.5], r'a class of 2 as the label of v, got \[2\]'),
+        ([0.0, 2.0], [0.5, 0.5], '0 or 1 for each class of 2 as the label of v'),
+        ([0.0, 1.0, 1.0], [0.5, 0.5], '0 or 1 for each class of 2 as the label of v'),
+        ([0], [[0.5, 0.5]], r'equally many scores of each video, .*\(1, 2\)'),
+    ],
+)
+def test_labels_and_scores_that_do_not_fit(tmp_path, label, score, message):
+    path = tmp_path / 'scores.pkl'
+    sample = dict(video_id='v', pred_score=np.array(score), gt_label=np.array(label))
+    dump([sample], path)
+    with pytest.raises(ValueError, match=rf'scores\.pkl: expected {message}'):
+        load_scores(path)
+
+
+def test_streams_of_several_labels_are_fused(tmp_path):
+    """The mAP of the sum; a video without labels ranks last."""
+    rng = np.random.default_rng(0)
+    videos, labels = ('a', 'b', 'c', 'd'), rng.integers(0, 2, (4, 3)).astype(float)
+    labels[3], labels[0] = 0, 1
+    streams = []
+    for name in ('rgb', 'flow'):
+        scores, order = rng.random((4, 3)), rng.permutation(4)
+        samples = [
+            dict(video_id=videos[k], pred_score=scores[k], gt_label=labels[k])
+            for k in order
+        ]
+        dump(samples, tmp_path / f'{name}.pkl')
+        streams.append((load_scores(tmp_path / f'{name}.pkl'), scores))
+    fused = fuse_scores([stream for stream, _ in streams], [1, 2])
+    assert fused.multi_label
+    rows = [videos.index(video) for video in fused.video_ids]
+    by_hand = (streams[0][1] + 2 * streams[1][1]) / 3
+    np.testing.assert_allclose(fused.scores, by_hand[rows])
+    expected = charades_map(by_hand, labels)
+    figures = accuracies(fused)
+    assert figures == pytest.approx(dict(mAP=expected.mAP, wAP=expected.wAP))
+    best = search_weights([stream for stream, _ in streams], num_steps=4)
+    reached = [
+        charades_map((1 - w) * streams[0][1] + w * streams[1][1], labels).mAP
+        for w in np.linspace(0, 1, 5)
+    ]
+    assert reached[round(4 * best[1])] == max(reached)
+    with pytest.raises(ValueError, match='fusion: expected one label of each video'):
+        confusion_matrix(fused)
+    report = report_fusion(
+        [stream for stream, _ in streams], [1, 2], out=tmp_path / 'out'
+    )
+    assert text_table(report).split()[:2] == ['mAP', 'wAP']
+    lines = (tmp_path / 'out' / 'classes.csv').read_text().splitlines()
+    assert float(lines[1].split(',')[-1]) == pytest.approx(
+        100 * expected.per_class[0], abs=0.01
+    )
+    assert not (tmp_path / 'out' / 'confusion.png').exists()

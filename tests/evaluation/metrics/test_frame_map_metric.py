@@ -84,3 +84,26 @@ def test_classes_that_are_not_those_of_ava(files, capsys):
     figures = evaluate(metric, [sample('v', 902, [(2, 0.6)], 8)])
     assert list(figures) == ['mAP/overall']
     assert 'person movement' not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('part', ['bboxes', 'scores'])
+def test_detections_that_are_no_numbers(files, part):
+    metric = METRICS.build(dict(type='mmattn.FrameMAP', **files))
+    found = sample('v', 902, [(2, 0.9)], 8)
+    found['pred_instances'][part][0, 0] = float('nan')
+    with pytest.raises(ValueError, match='finite boxes and scores of v, second 902'):
+        metric.process(None, [found])
+
+
+@pytest.mark.parametrize(
+    'video, second, message',
+    [
+        ('v.mp4', 902, r"the tested data: .*gt\.csv, such as 'v', got 'v\.mp4'"),
+        ('x', 902, r"videos of .*gt\.csv, such as 'v', got 'x'"),
+        ('v', 2, r"such as \('v', 902\), got none, but \('v', 2\)"),
+    ],
+)
+def test_other_frames_than_those_of_the_truth(files, video, second, message):
+    metric = METRICS.build(dict(type='mmattn.FrameMAP', **files))
+    with pytest.raises(ValueError, match=message):
+        evaluate(metric, [sample(video, second, [(2, 0.9)], 8)])

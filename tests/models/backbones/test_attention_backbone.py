@@ -14,10 +14,10 @@ from mmengine.runner import load_checkpoint
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from mmattn.attention.capture import capture_attention
 from mmattn.models.backbones import AttentionBackbone
 from mmattn.models.layers import SqueezeExcitation
 from mmattn.registry import MODELS
-from mmattn.utils.attention_maps import capture_attention
 
 SE = {'type': 'mmattn.SqueezeExcitation', 'reduction': 4}
 FCS = ('fc1', 'fc2')

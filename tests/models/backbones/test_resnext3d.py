@@ -177,7 +177,8 @@ def test_norm_eval_and_partial_bn():
 def test_copies_bf16_and_one_graph():
     net, x = small().eval(), torch.randn(1, 3, 8, 33, 40)
     check_copies(net, x)
-    check_bf16(net, x)
+    # oneDNN with AMX gives NaN for 12 channels in a group on a map of 1 x 3 x 3.
+    check_bf16(net, torch.randn(1, 3, 16, 33, 40))
     check_one_graph(small(out='layer1').eval(), x)
 
 

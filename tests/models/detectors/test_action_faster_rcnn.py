@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmengine.structures import InstanceData
 
 from mmattn.registry import MODELS
-from mmattn.utils.paper_rows import configs_root
+from mmattn.utils.configs import configs_root
 
 pytestmark = pytest.mark.det
 C, T, K = 5, 3, 4  # channels, frames of the features; background and three actions

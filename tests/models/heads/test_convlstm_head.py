@@ -1,5 +1,6 @@
 """ConvLSTM head: loss, scores of frames and videos, maps and batches of the host."""
 
+import inspect
 import math
 
 import pytest
@@ -15,9 +16,10 @@ from reference.convlstm import (
 )
 from torch import nn
 
+from mmattn.attention.capture import capture_attention
 from mmattn.models.heads import ConvLSTMHead
-from mmattn.models.layers.attention_conv_lstm import READINGS
-from mmattn.utils.attention_maps import capture_attention
+from mmattn.models.layers import AttentionConvLSTM
+from mmattn.models.layers.convlstm_attention import READINGS
 
 T, C, H, CLASSES, SIZE = 3, 11, 5, 7, (3, 2)
 CLOSE = {'rtol': 1e-9, 'atol': 1e-9}
@@ -26,13 +28,17 @@ CONFIG = {
     'num_classes': CLASSES,
     'in_channels': C,
     'num_segments': T,
-    'hidden_channels': H,
-    'feature_size': SIZE,
+    'recurrence': {'hidden_channels': H, 'feature_size': SIZE},
 }
 
 
 def make(dtype=torch.float64, **options):
-    config = {k: v for k, v in CONFIG.items() if k != 'type'} | options
+    """A head; options of its layer are put where they belong."""
+    config = {k: v for k, v in CONFIG.items() if k != 'type'}
+    layer = inspect.signature(AttentionConvLSTM).parameters.keys() - config.keys()
+    moved = {k: options.pop(k) for k in layer & options.keys()}
+    config['recurrence'] = config['recurrence'] | moved
+    config |= options
     return ConvLSTMHead(**config).to(dtype).eval()
 
 
@@ -116,7 +122,19 @@ def test_scores_by_logits():
     torch.testing.assert_close(sample.pred_score, logits.mean(dim=0), **CLOSE)
 
 
-@pytest.mark.parametrize('reading', READINGS)
+def test_the_baseline_weighs_all_pixels_the_same():
+    head, x = make(attention='none'), features(2)
+    attending = make(attention='videolstm')
+    attending.load_state_dict(head.state_dict(), strict=False)
+    for weight in attending.recurrence.attention.parameters():
+        nn.init.zeros_(weight)
+    torch.testing.assert_close(head(x), attending(x), **CLOSE)
+    with capture_attention(head) as records:
+        head(x)
+    assert not list(records)
+
+
+@pytest.mark.parametrize('reading', sorted({*READINGS} - {'none'}))
 def test_hands_out_its_maps(reading):
     head, x = make(attention=reading), features(2)
     expected = head(x)
@@ -193,6 +211,13 @@ def test_wrong_options():
         make(num_segments=0)
     with pytest.raises(ValueError, match=r"state: expected one of .*, got 'x'"):
         make(state='x')
+
+
+def test_options_of_the_layer_where_they_are_not():
+    with pytest.raises(TypeError, match=r"recurrence=dict\(state=...\), got 'x'"):
+        ConvLSTMHead(3, 5, state='x')
+    with pytest.raises(TypeError, match='recurrence: cell: expected str, got 3'):
+        ConvLSTMHead(3, 5, recurrence=dict(cell=3))
 
 
 def test_wrong_features():

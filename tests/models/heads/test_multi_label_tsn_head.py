@@ -41,6 +41,41 @@ def test_loss_is_binary_for_each_class():
     assert all(p.grad.abs().max() > 0 for p in head.parameters())
 
 
+@pytest.mark.parametrize('batch', [1, 2, 3])
+def test_one_class_trains(batch):
+    head = MultiLabelTSNHead(1, C, init_std=1, dropout_ratio=0)
+    head.init_weights()
+    x = torch.randn(batch, C, 2, 2)
+    labels = [torch.tensor([float(k % 2)]) for k in range(batch)]
+    data = [ActionDataSample().set_gt_label(label) for label in labels]
+    logits = head.fc_cls(x.mean((2, 3)))
+    loss = head.loss(x, data, num_segs=1)['loss_cls']
+    expected = F.binary_cross_entropy_with_logits(logits, torch.stack(labels))
+    torch.testing.assert_close(loss, expected)
+    loss.backward()
+    assert head.fc_cls.weight.grad.abs().min() > 0
+    scores = [sample.pred_score for sample in head.predict(x, data, num_segs=1)]
+    torch.testing.assert_close(torch.stack(scores), logits.sigmoid())
+
+
+def test_smoothed_labels():
+    head, (data, labels) = make(label_smooth_eps=0.2), samples()
+    x = torch.randn(N, C, 1, 1, dtype=torch.float64)
+    expected = F.binary_cross_entropy_with_logits(
+        head.fc_cls(x.flatten(1)), 0.8 * labels + 0.2 / CLASSES
+    )
+    torch.testing.assert_close(head.loss(x, data, num_segs=1)['loss_cls'], expected)
+
+
+@pytest.mark.parametrize(
+    'label, got', [(3, r'int64 of shape \(1,\)'), (torch.zeros(4), r'float32 .*\(4,\)')]
+)
+def test_labels_of_another_kind(label, got):
+    data = [ActionDataSample().set_gt_label(label) for _ in range(N)]
+    with pytest.raises(ValueError, match=rf'expected 0. or 1. for each of 7 .*{got}'):
+        make().loss(torch.ones(N, C, 1, 1).double(), data, num_segs=1)
+
+
 @pytest.mark.parametrize('average', ['prob', 'score'])
 def test_scores_are_sigmoids_averaged_over_crops(average):
     head = make(average_clips=average)
@@ -78,3 +113,9 @@ def test_wrong_options():
         make(average_clips='max')
     with pytest.raises(TypeError, match='dropout'):
         make(dropout=0.5)
+
+
+@pytest.mark.parametrize('rows, num_segs', [(0, 3), (3, 0)])
+def test_no_frames(rows, num_segs):
+    with pytest.raises(ValueError, match='features: expected those of one or more'):
+        make()(torch.ones(rows, C, 1, 1).double(), num_segs=num_segs)

@@ -1,5 +1,6 @@
 """Head of recurrent temporal attention, on SequenceHead: loss, scores and batches."""
 
+import inspect
 import math
 
 import pytest
@@ -16,8 +17,9 @@ from reference.temporal_lstm import (
 )
 from torch import nn
 
+from mmattn.attention.capture import capture_attention
 from mmattn.models.heads import TemporalLSTMHead
-from mmattn.utils.attention_maps import capture_attention
+from mmattn.models.layers import TemporalAttentionLSTM
 
 T, C, H, D, CLASSES, LAST = 5, 11, 7, 4, 3, 2
 CLOSE = {'rtol': 1e-9, 'atol': 1e-9}
@@ -26,14 +28,19 @@ CONFIG = {
     'num_classes': CLASSES,
     'in_channels': C,
     'num_segments': T,
-    'num_steps': D,
-    'hidden_channels': H,
+    'lstm': {'num_steps': D, 'hidden_channels': H},
     'test_steps': LAST,
 }
 
 
 def make(dtype=torch.float64, **options):
-    config = {k: v for k, v in CONFIG.items() if k != 'type'} | options
+    """A head; options of its layer are put where they belong."""
+    config = {k: v for k, v in CONFIG.items() if k != 'type'}
+    layer = inspect.signature(TemporalAttentionLSTM).parameters.keys() - config.keys()
+    config['lstm'] = config['lstm'] | {
+        k: options.pop(k) for k in layer & options.keys()
+    }
+    config |= options
     return TemporalLSTMHead(**config).to(dtype).eval()
 
 
@@ -278,12 +285,19 @@ def test_parameter_count_of_the_classifier():
         ({'test_steps': 0}, 'test_steps: expected 1 .*, got 0'),
         ({'num_segments': 0}, 'num_segments: expected at least 1, got 0'),
         ({'step_reduction': 'max'}, "step_reduction: expected one of .*, got 'max'"),
-        ({'average_clips': None}, 'average_clips: expected one of .*, got None'),
+        ({'average_clips': None}, 'average_clips: expected str, got None'),
     ],
 )
 def test_wrong_options(options, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         make(**options)
+
+
+def test_options_of_the_layer_where_they_are_not():
+    with pytest.raises(TypeError, match=r'expected lstm=dict\(num_steps=...\), got 4'):
+        TemporalLSTMHead(3, 5, num_steps=4)
+    with pytest.raises(TypeError, match=r'lstm: steps: expected one of the arguments'):
+        TemporalLSTMHead(3, 5, lstm=dict(steps=4))
 
 
 @pytest.mark.parametrize('label', [-1, CLASSES])

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from mmattn.models.layers import STBTA, TemporalAttention
+from mmattn.models.layers import STBTA, Hourglass, TemporalAttention
 from mmattn.models.layers.clips import (
     ClipModule,
     fold_frames,
@@ -47,6 +47,17 @@ def test_gradient_has_the_layout():
     assert torch.equal(gradients[0], grad)
 
 
+def test_derivatives_of_gradients_in_a_layout():
+    x = torch.randn(2, 3, 2, 2, dtype=torch.float64)
+    x = x.contiguous(memory_format=torch.channels_last).requires_grad_()
+    assert torch.autograd.gradgradcheck(lambda x: keep_layout(x).pow(3), (x,))
+    x = x.detach()
+    found = torch.func.hessian(lambda x: keep_layout(x).pow(3).sum())(x)
+    torch.testing.assert_close(found.flatten(), torch.diag(6 * x.flatten()).flatten())
+    found = torch.func.vmap(torch.func.grad(lambda x: keep_layout(x).pow(2).sum()))(x)
+    torch.testing.assert_close(found, 2 * x)
+
+
 def test_all_modules_are_told_others_are_not():
     model = nn.Sequential(STBTA(2), TemporalAttention(), nn.Linear(2, 2))
     model[2].num_segments = 8  # as in the host's TSM
@@ -65,6 +76,41 @@ def test_recomputed_in_the_backward_pass():
     checkpoint(tam, x, use_reentrant=False).square().sum().backward()
     torch.testing.assert_close(tam.conv.weight.grad, expected)
     assert expected.any()
+
+
+@pytest.mark.parametrize(
+    'module',
+    [
+        TemporalAttention(),
+        STBTA(2),
+        Hourglass(2, inflate=True),
+        STBTA(2, temporal_attention='none', hourglass=dict(inflate=True)),
+    ],
+)
+def test_frames_of_which_nobody_says_what_clips_they_are(module):
+    frames = torch.randn(6, 2, 5, 7)
+    kind = type(module).__name__
+    with pytest.raises(
+        ValueError,
+        match=rf'of the 6 frames .*{kind} .*SegmentRecognizer.* num_segments=1',
+    ):
+        module(frames)
+    module.num_segments = 2
+    assert module.eval()(frames).shape == frames.shape
+
+
+def test_modules_that_look_at_each_frame_alone_need_not_know():
+    alone = STBTA(2, temporal_attention='none').eval()
+    frames = torch.randn(6, 2, 5, 7)
+    expected = torch.cat([alone(frame[None]) for frame in frames])
+    torch.testing.assert_close(alone(frames), expected)
+    assert not Hourglass(2).looks_across_frames()
+
+
+@pytest.mark.parametrize('shape', [(0, 2, 5, 7), (1, 2, 0, 5, 7), (2, 5, 7)])
+def test_no_frames(shape):
+    with pytest.raises(ValueError, match=r'map: expected .* one or more, got \('):
+        STBTA(2, num_segments=1)(torch.ones(shape))
 
 
 def test_wrong_number_of_frames():

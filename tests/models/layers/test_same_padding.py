@@ -55,6 +55,13 @@ def test_convolution(size, kernel, stride):
     assert list(expected.shape) == [2, 3, *out]
 
 
+def test_a_convolution_keeps_the_size_by_default():
+    conv = SameConv3d(2, 3, kernel_size=(3, 4, 5)).double()
+    x = torch.randn(2, 2, 7, 8, 9, dtype=torch.float64)
+    expected = F.conv3d(padded(x, (3, 4, 5), (1, 1, 1), 0), conv.weight)
+    torch.testing.assert_close(conv(x), expected)
+
+
 @pytest.mark.parametrize('size', SIZES)
 @pytest.mark.parametrize('kernel, stride', KERNELS)
 def test_pool_of_negative_values(size, kernel, stride):
@@ -68,7 +75,7 @@ def test_symmetric_padding_copies_nothing(monkeypatch):
     conv = SameConv3d(2, 2, kernel_size=(3, 3, 3))
     pool = SameMaxPool3d((2, 2, 2), (2, 2, 2))
     monkeypatch.setattr(F, 'pad', lambda *args: pytest.fail('padded'))
-    pool(conv(torch.ones(1, 2, 5, 6, 7)))
+    assert pool(conv(torch.ones(1, 2, 5, 6, 7))).shape == (1, 2, 3, 3, 4)
 
 
 def test_even_windows_at_every_position():

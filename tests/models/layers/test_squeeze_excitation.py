@@ -6,8 +6,8 @@ import pytest
 import torch
 from mmaction.registry import MODELS as HOST_MODELS
 
+from mmattn.attention.capture import attention_rows, capture_attention
 from mmattn.models.layers import SqueezeExcitation
-from mmattn.utils.attention_maps import attention_rows, capture_attention
 
 N, C, T, H, W = 2, 35, 3, 5, 7
 

@@ -11,9 +11,10 @@ from mmaction.registry import MODELS as HOST_MODELS
 from reference import stbta as literal
 from torch import nn
 
+from mmattn.attention.capture import capture_attention
 from mmattn.models.backbones import AttentionBackbone
 from mmattn.models.layers import STBTA, SqueezeExcitation
-from mmattn.utils.attention_maps import capture_attention
+from mmattn.models.layers.clips import tell_num_segments
 
 B, C, T, H, W = 2, 4, 3, 6, 9
 SIZES = [(25, 25), (12, 12), (28, 28), (14, 14), (7, 7), (9, 11), (7, 9)]
@@ -59,7 +60,7 @@ def test_values(t, options):
 @pytest.mark.parametrize('t', [1, 2, 3])
 @pytest.mark.parametrize('size', SIZES)
 def test_shapes(size, t):
-    stbta = STBTA(C, t).eval()
+    stbta = STBTA(C, t, num_segments=1).eval()
     if min(size) < 2**t:
         with pytest.raises(ValueError, match=f'at least {2**t} .*, got {size[0]} x '):
             stbta(torch.ones(1, C, *size))
@@ -78,7 +79,7 @@ def test_zero_weights():
 
 
 def test_a_fresh_module_can_start_as_identity():
-    stbta, x = STBTA(C, zero_init=True), torch.randn(2, C, 7, 9)
+    stbta, x = STBTA(C, zero_init=True), torch.randn(2, C, 3, 7, 9)
     assert torch.equal(stbta(x), x)
     stbta(x).square().sum().backward()
     assert stbta.scale.grad.abs().min() > 0
@@ -87,7 +88,7 @@ def test_a_fresh_module_can_start_as_identity():
 def test_the_same_for_one_upsampling():
     one, each = STBTA(C).eval(), STBTA(C, sam_every_upsample=True).eval()
     each.load_state_dict(one.state_dict())
-    x = torch.randn(2, C, 7, 9)
+    x = torch.randn(2, C, 3, 7, 9)
     assert torch.equal(one(x), each(x))
 
 
@@ -97,6 +98,18 @@ def test_videos_apart(options):
     frames = torch.randn(3 * T, C, 9, 11)
     alone = [stbta(video) for video in frames.split(T)]
     torch.testing.assert_close(stbta(frames), torch.cat(alone))
+
+
+def test_derivatives_of_gradients_and_transforms():
+    stbta = STBTA(2, channel_attention='none').double().eval()
+    x = torch.randn(1, 2, 2, 2, 2, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradgradcheck(stbta, x)
+    (expected,) = torch.autograd.grad(stbta(x).square().sum(), x)
+    found = torch.func.grad(lambda x: stbta(x).square().sum())(x.detach())
+    torch.testing.assert_close(found, expected)
+    many = torch.randn(3, 1, 2, 2, 2, 2, dtype=torch.float64)
+    found = torch.func.vmap(stbta)(many)
+    torch.testing.assert_close(found, torch.stack([stbta(one) for one in many]))
 
 
 def test_parameters_do_not_depend_on_the_map():
@@ -141,7 +154,7 @@ def test_recomputing_keeps_the_gradients(spatial_attention):
 
 
 def test_maps_in_training_are_handed_out_once():
-    stbta = STBTA(C)
+    stbta = STBTA(C, num_segments=2)
     with capture_attention(stbta, names='*.frame_gates') as records:
         stbta(torch.randn(2, C, H, W)).square().sum().backward()
     assert len(records) == 1
@@ -265,6 +278,7 @@ def test_places_of_table_2(name, tmp_path):
         ],
     )
     net.init_weights()
+    tell_num_segments(net, 1)
     assert [m.in_channels for m in net.attentions] == [c for _, _, c in places]
     x = torch.randn(1, 3, 107, 112)
     assert torch.equal(net.eval()(x), bare(x))

@@ -6,9 +6,9 @@ import torch
 from reference import stbta as literal
 from torch import nn
 
+from mmattn.attention.capture import capture_attention
 from mmattn.models.layers import Hourglass
 from mmattn.models.layers.stbta_hourglass import HourglassResidual
-from mmattn.utils.attention_maps import capture_attention
 
 C = 4
 SIZES = [(25, 25), (12, 12), (28, 28), (14, 14), (7, 7), (9, 11), (7, 9)]

@@ -6,7 +6,7 @@ import pytest
 import torch
 from reference import pyramid
 
-from mmattn.models.layers.pyramid_attention import (
+from mmattn.models.layers.pyramid import (
     PyramidAttention,
     PyramidOutput,
     attend_positions,
@@ -198,3 +198,27 @@ def test_bf16_autocast_is_finite():
     loss.backward()
     assert loss.dtype == torch.float32
     assert all(p.grad.isfinite().all() for p in layer.parameters())
+
+
+def test_rows_before_the_l2_normalization():
+    out = random_output()
+    fused = sum(out.scores)
+    expected = 2 * attention_loss(torch.softmax(fused, dim=-1), out.scores).mean()
+    got = PyramidAttentionLoss(2, rows='softmax')(out)
+    torch.testing.assert_close(got, expected, **CLOSE)
+
+
+def test_one_scale_alone_is_flattened_only_after_the_l2_normalization():
+    for rows, moved in (('l2', True), ('softmax', False)):
+        scores = torch.randn(1, D, POSITIONS, dtype=F64, requires_grad=True)
+        out = random_output()._replace(
+            attention=attend_positions(scores), scores=(scores,)
+        )
+        PyramidAttentionLoss(1, rows=rows)(out).backward()
+        assert (scores.grad.abs().max() > 1e-3).item() is moved
+        assert moved or scores.grad.abs().max() < 1e-12
+
+
+def test_rows_are_checked():
+    with pytest.raises(ValueError, match=r"rows: expected one of .*, got 'l1'"):
+        PyramidAttentionLoss(rows='l1')

@@ -4,6 +4,7 @@ import pytest
 import torch
 from mmaction.registry import MODELS as HOST_MODELS
 from mmaction.structures import ActionDataSample
+from mmengine.logging import MMLogger
 
 from mmattn.models.necks import AttentionNeck
 
@@ -40,6 +41,20 @@ def test_crops_are_clips_of_their_own():
         mixed([videos])[0], mixed.attention(videos).mean(dim=2, keepdim=True)
     )
     assert not torch.allclose(mixed([videos])[0], y)
+
+
+def test_crops_that_would_be_mixed_are_warned_of_once(caplog):
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(caplog.handler)
+    video = torch.randn(1, C, 2 * T, H, W)
+    neck = AttentionNeck(C, TAM)
+    neck([video])  # training has one crop
+    AttentionNeck(C, TAM, num_segments=T).eval()([video])
+    assert 'num_segments' not in caplog.text
+    for _ in range(2):
+        neck.eval()([video])
+    logger.removeHandler(caplog.handler)
+    assert caplog.text.count('num_segments: taking all 6 frames of a video') == 1
 
 
 def test_the_last_of_several_maps():

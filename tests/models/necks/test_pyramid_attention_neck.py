@@ -6,10 +6,10 @@ from mmaction.structures import ActionDataSample
 from mmengine.registry import init_default_scope
 from reference import pyramid
 
+from mmattn.attention.capture import capture_attention
 from mmattn.models import PyramidAttentionNeck
 from mmattn.models.losses import attention_loss
 from mmattn.registry import MODELS
-from mmattn.utils.attention_maps import capture_attention
 
 B, K, CLASSES = 2, 3, 5
 TAPS = {'conv3': 16, 'conv4': 32, 'conv5': 32}
@@ -52,7 +52,8 @@ def recognizer(taps=tuple(TAPS), out='pool5', **options):
 
 
 def samples():
-    return [ActionDataSample().set_gt_label(b) for b in range(B)]
+    info = dict(frame_indices=range(K))
+    return [ActionDataSample(metainfo=info).set_gt_label(b) for b in range(B)]
 
 
 def test_follows_the_equations():

@@ -6,8 +6,8 @@ from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 from mmengine.model import BaseModule
 
+from mmattn.attention.capture import capture_attention
 from mmattn.registry import MODELS as OUR_MODELS
-from mmattn.utils.attention_maps import capture_attention
 
 T = 3
 CLASSES = 5
@@ -36,9 +36,8 @@ def build(**kwargs):
             num_classes=CLASSES,
             in_channels=3,
             num_segments=T,
-            num_steps=2,
             test_steps=1,
-            hidden_channels=7,
+            lstm=dict(num_steps=2, hidden_channels=7),
         ),
         data_preprocessor=dict(
             type='mmattn.FrameDataPreprocessor', mean=[10.0] * 3, std=[5.0] * 3

@@ -18,9 +18,9 @@ from reduction_models import (
 )
 from torch import nn
 
+from mmattn.attention.capture import capture_attention
 from mmattn.engine.optimizers import Bf16OptimWrapper
 from mmattn.registry import MODELS
-from mmattn.utils.attention_maps import capture_attention
 
 
 def consensus(backbone, head=()):
@@ -257,7 +257,7 @@ def test_frames_that_fill_no_views_are_refused():
     model = build(vgg()).eval()
     with pytest.raises(ValueError, match=r'divisor of the 7 frames.*got .3.'):
         scores(model, frames(1, 7), 3)
-    with pytest.raises(ValueError, match='num_clips: expected it among the meta_keys'):
+    with pytest.raises(ValueError, match=r'num_clips: expected it .*PackClipInputs'):
         scores(model, frames(1, 6))
     mixed = [*samples(1, num_clips=2), *samples(1, num_clips=3)]
     with pytest.raises(ValueError, match=r'the same in all samples.*got \[2, 3\]'):
@@ -315,9 +315,9 @@ def test_records_know_video_view_and_frames(chunk):
     )
     clips = frames(2, 2 * 3)
     plain = scores(model.eval(), clips, 3)
-    numbers = np.array([4, 5, 9, 10, 17, 18])  # three stacks of two fields
+    numbers = np.array([4, 9, 17])
     with capture_attention(model) as records:
-        captured = scores(model, clips, 3, frame_inds=numbers, clip_len=2)
+        captured = scores(model, clips, 3, frame_indices=numbers)
     assert torch.equal(plain, captured)
     found = {record.name: record for record in records.merged()}
     frame = found.pop('backbone.attentions.0.level')
@@ -334,10 +334,20 @@ def test_records_know_video_view_and_frames(chunk):
         assert record.crop == (0, 1, 0, 1)
         assert record.frames.tolist() == [[4, 9, 17]] * 4
     with capture_attention(model, names='reduction.*') as records:
+        model(clips[:, :3])
+    assert records.merged()[0].frames.tolist() == [[0, 1, 2]] * 2
+    with (
+        capture_attention(model),
+        pytest.raises(ValueError, match=r"'frame_indices' .*PackClipInputs"),
+    ):
         scores(model, clips, 3)
-    assert records.merged()[0].frames.tolist() == [[0, 1, 2]] * 4
+    with (
+        capture_attention(model),
+        pytest.raises(ValueError, match=r"'frame_indices' of the 6 frames .*got 4"),
+    ):
+        scores(model, clips, 3, frame_indices=range(4))
     with capture_attention(model) as records:
-        model(clips, samples(2, frame_inds=range(10, 16), clip_len=1), mode='loss')
+        model(clips, samples(2, frame_indices=range(10, 16)), mode='loss')
     assert records.by_name('cls_head.*')[0].frames.tolist() == [[*range(10, 16)]] * 2
     assert records.by_name('reduction.*')[0].sample == (0, 1)
 

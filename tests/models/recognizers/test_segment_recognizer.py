@@ -7,9 +7,7 @@ from mmaction.registry import MODELS as HOST_MODELS
 from mmaction.structures import ActionDataSample
 from mmengine.dataset import Compose, pseudo_collate
 
-from mmattn.utils.attention_maps import capture_attention
-
-KEYS = ('num_clips', 'clip_len', 'frame_inds')
+from mmattn.attention.capture import capture_attention
 
 
 @pytest.fixture
@@ -86,7 +84,7 @@ def test_through_the_pipeline_with_ten_crops(model, tiny_data):
             dict(type='Resize', scale=(-1, 36)),
             dict(type='TenCrop', crop_size=32),
             dict(type='FormatShape', input_format='NCHW'),
-            dict(type='PackActionInputs', meta_keys=KEYS),
+            dict(type='mmattn.PackClipInputs'),
         ]
     )
     files = sorted((tiny_data / 'videos').rglob('*.*'))[:2]
@@ -109,23 +107,38 @@ def test_through_the_pipeline_with_ten_crops(model, tiny_data):
 
 
 def test_maps_of_flow_stacks_have_their_first_frames(model):
-    stacks = samples(
-        1, num_clips=2, clip_len=3, frame_inds=np.array([4, 5, 6, 9, 8, 7])
-    )
+    stacks = samples(1, num_clips=2, frame_indices=np.array([4, 9]))
     with capture_attention(model.eval(), names='*.frame_gates') as records:
         model(torch.randn(1, 4, 3, 32, 40), stacks, mode='predict')
     assert records[0].frames.tolist() == [[4, 9], [4, 9]]
     with capture_attention(model, names='*.frame_gates') as records:
+        model(torch.randn(1, 4, 3, 32, 40))
+    assert records[0].frames.tolist() == [[0, 1, 2, 3]]
+    with (
+        capture_attention(model),
+        pytest.raises(
+            ValueError, match=r"'frame_indices' .*'num_clips'.*PackClipInputs"
+        ),
+    ):
         model(torch.randn(1, 4, 3, 32, 40), samples(1, num_clips=2), mode='predict')
-    assert records[0].frames.tolist() == [[0, 1], [0, 1]]
+
+
+def test_one_segment_is_a_clip_of_its_own(model):
+    model.eval()
+    crops = torch.randn(1, 3, 3, 32, 40)
+    (result,) = model(crops, samples(1, num_clips=1), mode='predict')
+    expected = torch.stack([logits(model, crop[None]) for crop in crops[0]])
+    torch.testing.assert_close(result.pred_score, expected.mean(dim=0))
 
 
 def test_wrong_metainfo(model):
     videos = torch.randn(2, 6, 3, 32, 40)
     with pytest.raises(
-        ValueError, match=r"'num_clips' .*PackActionInputs.*'img_shape'"
+        ValueError, match=r"'num_clips', got .*'img_shape'.*PackClipInputs"
     ):
         model(videos, samples(2, img_shape=(32, 40)), mode='loss')
+    with pytest.raises(ValueError, match=r'one divisor of the 6 frames .*, got \[0\]'):
+        model(videos, samples(2, num_clips=0), mode='loss')
     with pytest.raises(ValueError, match=r'one divisor of the 6 frames .*, got \[4\]'):
         model(videos, samples(2, num_clips=4), mode='loss')
     mixed = samples(1, num_clips=3) + samples(1, num_clips=6)

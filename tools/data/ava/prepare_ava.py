@@ -3,20 +3,21 @@
 Example: python tools/data/ava/prepare_ava.py data/ava --workers 8
 """
 
-import argparse
 import sys
 from pathlib import Path
 
-from mmattn.apis.ava_frames import FrameOptions, extract_frames, read_movies
+from mmattn.prepare.ava_frames import FrameOptions, extract_frames, read_movies
+from mmattn.utils.command_line import run_tool, tool_parser
 
 
 def main() -> int:
     """Run the tool; the exit code is 1 when movies are missing or broken."""
-    parser = argparse.ArgumentParser(
+    parser = tool_parser(
+        __doc__,
         description='Check the official files in the folder annotations, and write the '
         "frames of the movies in the folder videos to rawframes. Finished movies' "
         'frames are kept. What is missing or cannot be read is named, and the exit '
-        'code is 1.'
+        'code is 1.',
     )
     parser.add_argument('root', type=Path, nargs='?', default=Path('data/ava'))
     parser.add_argument(
@@ -67,4 +68,4 @@ def main() -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_tool(main))

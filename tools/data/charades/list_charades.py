@@ -8,19 +8,21 @@ import sys
 from pathlib import Path
 
 from mmattn.datasets import CharadesVideo, read_charades
-from mmattn.datasets.video_check import count_frames
-from mmattn.utils.files import replaced_atomically
+from mmattn.prepare.video_check import count_frames
+from mmattn.utils.command_line import run_tool, tool_parser
+from mmattn.utils.files import write_text
 
 VIDEO, FRAME = '{folder}.mp4', '{folder}-{:06d}.jpg'
 
 
 def main() -> int:
     """Run the tool; the exit code is 1 when videos are missing."""
-    parser = argparse.ArgumentParser(
+    parser = tool_parser(
+        __doc__,
         description='Write the list of the Charades videos, or folders of frames, that '
         "are there, with all classes of each: for mmattn's ActionVideoDataset "
         'or ActionFrameDataset with num_classes=157, multi_class=True and '
-        'allow_unlabeled=True, as some videos show no action.'
+        'allow_unlabeled=True, as some videos show no action.',
     )
     parser.add_argument('csv', help='Charades_v1_train.csv or Charades_v1_test.csv')
     parser.add_argument('folder', type=Path, help='folder of videos or of folders')
@@ -38,8 +40,7 @@ def main() -> int:
         lines, missing = make_lines(args)
     except (OSError, ValueError) as error:
         parser.error(str(error))
-    with replaced_atomically(args.out) as part:
-        part.write_text(''.join(f'{line}\n' for line in lines), encoding='utf-8')
+    write_text(args.out, ''.join(f'{line}\n' for line in lines))
     for message in missing:
         print(f'left out: {message}', file=sys.stderr)
     print(f'{len(lines)} of {len(lines) + len(missing)} videos: {args.out}')
@@ -76,4 +77,4 @@ def frames_of(video: CharadesVideo, args: argparse.Namespace) -> str:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_tool(main))

@@ -4,14 +4,15 @@ python tools/data/synthetic/make_videos.py data/own --preset motion
 python tools/data/detection/annotate_synthetic.py data/own
 """
 
-import argparse
 import sys
 from pathlib import Path
 
 import numpy as np
 
-from mmattn.datasets.annotation_check import open_video
-from mmattn.utils.files import replaced_atomically
+from mmattn.datasets.video_reader import open_video
+from mmattn.utils.command_line import run_tool, tool_parser
+from mmattn.utils.files import write_text
+from mmattn.utils.text import read_lines
 
 SPLITS = ('train', 'val')
 
@@ -21,8 +22,8 @@ def lines_of(video: Path, label: int) -> list[str]:
     truth = video.parent.parent / 'ground_truth' / f'{video.stem}.npz'
     with np.load(truth) as content:
         boxes = content['boxes']
-    reader = open_video(video)
-    fps, (height, width) = reader.get_avg_fps(), reader[0].shape[:2]
+    with open_video(video) as reader:
+        fps, height, width = reader.fps, reader.height, reader.width
     lines = []
     for second in range(int(np.ceil(len(boxes) / fps))):
         size = np.array([width, height] * 2)
@@ -35,29 +36,28 @@ def lines_of(video: Path, label: int) -> list[str]:
 
 def main() -> int:
     """Run the tool."""
-    parser = argparse.ArgumentParser(
+    parser = tool_parser(
+        __doc__,
         description='Write train.csv, val.csv and labels.pbtxt for videos of '
-        'tools/data/synthetic/make_videos.py, each of which has one actor.'
+        'tools/data/synthetic/make_videos.py, each of which has one actor.',
     )
     parser.add_argument('folder', type=Path, help='folder of the data set')
     folder = parser.parse_args().folder
     for split in SPLITS:
         lines = []
-        for line in (folder / f'{split}.txt').read_text(encoding='utf-8').splitlines():
+        for line in read_lines(folder / f'{split}.txt'):
             path, label = line.split()
             lines += lines_of(folder / path, int(label) + 1)
-        with replaced_atomically(folder / f'{split}.csv') as part:
-            part.write_text('\n'.join(lines) + '\n', encoding='utf-8')
-    names = (folder / 'classes.txt').read_text(encoding='utf-8').splitlines()
+        write_text(folder / f'{split}.csv', '\n'.join(lines) + '\n')
+    names = read_lines(folder / 'classes.txt')
     items = [
         f'item {{\n  name: "{name}"\n  id: {number}\n}}\n'
         for number, name in enumerate(names, start=1)
     ]
-    with replaced_atomically(folder / 'labels.pbtxt') as part:
-        part.write_text(''.join(items), encoding='utf-8')
+    write_text(folder / 'labels.pbtxt', ''.join(items))
     print(f'{folder}: {", ".join(f"{split}.csv" for split in SPLITS)}, labels.pbtxt')
     return 0
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_tool(main))

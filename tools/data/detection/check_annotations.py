@@ -4,15 +4,15 @@ python tools/data/detection/check_annotations.py data/own/train.csv data/own/val
     --videos data/own/videos --label-map data/own/labels.pbtxt
 """
 
-import argparse
 import sys
 
-from mmattn.datasets.annotation_check import check_annotations
+from mmattn.prepare.annotation_check import check_annotations
+from mmattn.utils.command_line import run_tool, tool_parser
 
 
 def main() -> int:
     """Run the tool; the exit code is 1 if a line is bad."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = tool_parser(__doc__)
     parser.add_argument(
         'annotations',
         nargs='+',
@@ -45,4 +45,4 @@ def main() -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_tool(main))

@@ -4,20 +4,25 @@ python tools/data/detection/make_proposals.py data/own/train.csv train.json
     [--detector CONFIG CHECKPOINT --videos data/own/videos]
 """
 
-import argparse
 import sys
 
-from mmattn.apis.persons import PersonDetector, boxes_as_proposals, detect_proposals
-from mmattn.datasets.annotation_check import labeled_frames
-from mmattn.datasets.detection import save_proposals
+from mmattn.datasets.proposals import save_proposals
+from mmattn.inference.persons import (
+    PersonDetector,
+    boxes_as_proposals,
+    detect_proposals,
+)
+from mmattn.prepare.annotation_check import labeled_frames
+from mmattn.utils.command_line import run_tool, tool_parser
 
 
 def main() -> int:
-    """Run the tool."""
-    parser = argparse.ArgumentParser(
+    """Run the tool; the exit code is 1 if a video could not be read."""
+    parser = tool_parser(
+        __doc__,
         description='Write the boxes of persons in the labeled frames, which training '
         'and testing start from. Without a detector they are the labeled boxes '
-        'themselves: good for training, but at test they tell where persons are.'
+        'themselves: good for training, but at test they tell where persons are.',
     )
     parser.add_argument('annotations', help='csv as AVA, see check_annotations.py')
     parser.add_argument('out', help='file to write, .json or .npz')
@@ -37,6 +42,7 @@ def main() -> int:
     args = parser.parse_args()
     if bool(args.detector) != bool(args.videos):
         parser.error('expected --detector and --videos together, got one of them')
+    broken: list[str] = []
     try:
         if args.detector:
             detector = PersonDetector(
@@ -45,7 +51,7 @@ def main() -> int:
                 score_thr=args.score_thr,
                 device=args.device,
             )
-            proposals = detect_proposals(
+            proposals, broken = detect_proposals(
                 args.annotations, args.videos, detector, start=args.start
             )
         else:
@@ -54,10 +60,12 @@ def main() -> int:
         total = len(labeled_frames(args.annotations))
     except (OSError, ValueError) as error:
         parser.error(str(error))
-    boxes = sum(map(len, proposals.values()))
-    print(f'{boxes} boxes in {len(proposals)} of {total} frames: {args.out}')
-    return 0
+    counts = [len(boxes) for boxes in proposals.values() if len(boxes)]
+    print(f'{sum(counts)} boxes in {len(counts)} of {total} frames: {args.out}')
+    for message in broken:
+        print(f'left out: {message}', file=sys.stderr)
+    return int(bool(broken))
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_tool(main))

@@ -5,7 +5,8 @@ Example: python tools/data/kinetics400/prepare_kinetics400.py --partial --worker
 
 import sys
 
-from mmattn.apis.video_lists import main
+from mmattn.prepare.video_lists import main
+from mmattn.utils.command_line import run_tool
 
 if __name__ == '__main__':
-    sys.exit(main('kinetics400'))
+    sys.exit(run_tool(lambda: main('kinetics400')))

@@ -4,18 +4,21 @@ Example: python tools/data/synthetic/make_videos.py data/keyframes --preset keyf
 """
 
 import argparse
+import sys
 
-from mmattn.datasets.synthetic import (
+from mmattn.synthetic import (
     PRESET_DEFAULTS,
     SPLITS,
     VideoOptions,
     make_videos,
 )
+from mmattn.utils.command_line import run_tool, tool_parser
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
+    parser = tool_parser(
+        __doc__,
         description='Write a data set of synthetic videos with exact ground truth.',
         argument_default=argparse.SUPPRESS,
     )
@@ -72,4 +75,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(run_tool(main))

@@ -1,0 +1,9 @@
+# Lists of one official split of UCF101, extracted flow. The variable MMATTN_SPLIT, or --split, chooses it.
+train_list = dict(
+    ann_file='data/ucf101/ucf101_train_split_{{$MMATTN_SPLIT:1}}_flow.txt',
+    data_prefix=dict(img='data/ucf101/rawframes'),
+    num_classes=101)
+test_list = dict(
+    ann_file='data/ucf101/ucf101_val_split_{{$MMATTN_SPLIT:1}}_flow.txt',
+    data_prefix=dict(img='data/ucf101/rawframes'),
+    num_classes=101)

@@ -1,0 +1,1 @@
+"""Record attention of any module, and tell maps from rows, frames and regions."""

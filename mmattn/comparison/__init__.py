@@ -1,0 +1,1 @@
+"""Systems against their twins without attention, on videos of one's own."""

@@ -1,0 +1,1 @@
+"""Does a map explain the model that made it?"""

@@ -1,0 +1,1 @@
+"""The front door: what ``import mmattn`` and the command ``mmattn`` offer."""

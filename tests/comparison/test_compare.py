@@ -1,0 +1,368 @@
+"""Twins, folds, the table, and what the command prints."""
+
+import csv
+import math
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from mmattn.comparison import training
+from mmattn.comparison.clips import read_clips
+from mmattn.comparison.compare import compare, compare_dumps, compare_stored
+from mmattn.comparison.stored import (
+    StoredClips,
+    Trunk,
+    build_trunk,
+    clip_maps,
+    store_clips,
+)
+from mmattn.comparison.systems import ARMS, SYSTEMS, StoredModel
+from mmattn.comparison.training import (
+    RECIPES,
+    Recipe,
+    folds_of,
+    model_inputs,
+    scaled,
+    searched,
+    shapes_of,
+)
+from mmattn.synthetic.writer import write_video
+
+N, T, C, SIDE = 40, 30, 24, 3
+SHORT = Recipe(updates=3, batch_size=8)
+
+
+@pytest.fixture
+def short_search(monkeypatch):
+    """Let a search try recipes of few updates."""
+    recipes = (SHORT, replace(SHORT, lr=1e-2))
+    monkeypatch.setattr(training, 'RECIPES', recipes)
+
+
+def stored(num_clips=N, *, signal=8.0, grouped=True, seed=0):
+    """Clips of two classes that one frame of noisy ones shows, at a marked place."""
+    rng = torch.Generator().manual_seed(seed)
+    labels = torch.arange(num_clips) % 2
+    top = torch.randn(num_clips, T, C, SIDE, SIDE, generator=rng)
+    shown = torch.randint(0, T, (num_clips,), generator=rng)
+    for k in range(num_clips):
+        top[k, shown[k], 0] += signal
+        top[k, shown[k], 1 + labels[k]] += signal
+    low = torch.randn(num_clips, T, 5, SIDE, SIDE, generator=rng)
+    groups = torch.arange(num_clips) // 4 if grouped else torch.arange(num_clips)
+    names = [f'{k}.mp4' for k in range(num_clips)]
+    return StoredClips(
+        (low.half(), top.half()), labels, groups, ['x', 'y'], names, grouped
+    )
+
+
+@pytest.mark.parametrize('grouped', [True, False])
+def test_folds(grouped):
+    data = stored(grouped=grouped)
+    folds = folds_of(data)
+    assert np.array_equal(np.unique(folds), np.arange(5))
+    assert np.bincount(folds).max() - np.bincount(folds).min() <= 4
+    for group in data.groups.unique():
+        assert len(set(folds[data.groups.numpy() == group.item()])) == 1
+    if not grouped:
+        assert (np.bincount(folds[data.labels.numpy() == 0]) == 4).all()
+
+
+def test_inputs_are_spaced_over_the_stored_frames():
+    data = stored()
+    (means,) = model_inputs(data, SYSTEMS['temporal_lstm'])
+    top = data.maps[-1].float()
+    torch.testing.assert_close(means[..., 0, 0], top.mean(dim=(3, 4)))
+    maps = model_inputs(data, SYSTEMS['convlstm'])
+    assert [x.shape[1:3] for x in maps] == [(8, 5), (8, C)]
+    chosen = [1, 5, 9, 13, 16, 20, 24, 28]
+    assert torch.equal(maps[1], top[:, chosen])
+    low, high = model_inputs(data, SYSTEMS['pyramid'])
+    assert low.shape[2:] == (5, 2, 2)
+    torch.testing.assert_close(high[..., 0, 0], top[..., :2, :2].mean(dim=(3, 4)))
+
+
+@pytest.mark.parametrize('name', [name for name in SYSTEMS if name != 'none'])
+def test_a_system_differs_from_its_twin_in_the_attention_alone(name):
+    data, system = stored(6), SYSTEMS[name]
+    models = {}
+    for arm in ARMS:
+        torch.manual_seed(0)
+        models[arm] = StoredModel(system, shapes_of(data, system), arm)
+    maps = model_inputs(data, system)
+    names = {arm: set(dict(m.named_parameters())) for arm, m in models.items()}
+    assert names['twin'] <= names['paper']
+    assert names['tuned twin'] <= names['tuned']
+    inputs, _ = scaled(system, maps, maps)
+    for arm, model in models.items():
+        found = model(inputs)
+        assert found.shape == (6, 2)
+        torch.testing.assert_close(found.sum(1), torch.ones(6))
+        model.train().loss(inputs, data.labels).backward()
+        grads = [p.grad for p in model.parameters() if p.grad is not None]
+        assert grads, arm
+        assert all(g.isfinite().all() for g in grads)
+
+
+def test_channels_are_scaled_by_the_training_clips():
+    data, system = stored(), SYSTEMS['none']
+    (x,) = model_inputs(data, system)
+    (known,), (unknown,) = scaled(system, (x[:30],), (x[30:],))
+    std, mean = torch.std_mean(known, dim=(0, 1, 3, 4))
+    torch.testing.assert_close(mean, torch.zeros(C), atol=1e-5, rtol=0)
+    assert (std > 0.85).all()
+    assert (std < 1).all()
+    ratio = (known[0, 1] - known[0, 0]) / (x[0, 1] - x[0, 0])
+    torch.testing.assert_close(
+        unknown[0, 1] - unknown[0, 0], ratio * (x[30, 1] - x[30, 0])
+    )
+
+
+def test_principal_components_keep_distances(monkeypatch):
+    data, system = stored(), SYSTEMS['convlstm']
+    maps = model_inputs(data, system)
+    (_, known), _ = scaled(system, maps, maps)
+    whole = torch.cdist(known[0].flatten(1), known[1].flatten(1))
+    assert known.mean(dim=(3, 4)).square().mean().sqrt() == pytest.approx(1)
+    (plain,), _ = scaled(replace(system, pooled=True), maps[1:], maps[1:])
+    expected = torch.cdist(plain[0].flatten(1), plain[1].flatten(1))
+    ratio = whole / expected
+    torch.testing.assert_close(ratio, ratio.mean().expand_as(ratio))
+    monkeypatch.setattr(training, 'COMPONENTS', 5)
+    (_, fewer), _ = scaled(system, maps, maps)
+    assert fewer.shape[2] == 5
+    assert shapes_of(data, system).channels == (5, 5)
+
+
+@pytest.mark.slow
+def test_attention_wins_where_one_frame_decides(monkeypatch):
+    recipe = Recipe(lr=1e-2, updates=25)
+    monkeypatch.setattr(training, 'RECIPES', (recipe,))
+    found = compare_stored(
+        stored(48), ['none', 'temporal_lstm'], seeds=1, forms=['tuned'], recipe=recipe,
+        progress=False,
+    )  # fmt: skip
+    none, row = found.rows
+    assert none.gain is None
+    assert row.gain.measured
+    assert row.gain.mean > 0.1
+    assert row.gain.mean == pytest.approx(row.accuracy.mean - row.twin.mean)
+    assert np.mean(row.by_class) == pytest.approx(row.gain.mean)
+    assert f'gains {100 * row.gain.mean:.1f} %' in found.table()
+
+
+@pytest.mark.usefixtures('short_search')
+def test_nothing_is_claimed_of_noise():
+    found = compare_stored(
+        stored(12, signal=0.0), ['temporal_lstm'], seeds=1, recipe=SHORT, progress=False
+    )
+    assert not any(row.gain.measured for row in found.rows)
+    assert 'no difference can be measured with 12 clips' in found.table()
+
+
+@pytest.mark.usefixtures('short_search')
+def test_same_seeds_same_numbers_and_search():
+    tables = [
+        [row.gain for row in compare_stored(
+            stored(16), ['pyramid'], seeds=1, recipe=SHORT, search=True, progress=False
+        ).rows]
+        for _ in range(2)
+    ]  # fmt: skip
+    assert tables[0] == tables[1]
+
+
+def test_a_recipe_is_chosen_inside_of_the_training_clips(monkeypatch):
+    """The held-out half of two folds is foreseen best by the last recipe."""
+    data, system = stored(16), SYSTEMS['none']
+    inputs, labels = model_inputs(data, system), data.labels
+    seen, held = [], []
+
+    def fake_fit(system, arm, shapes, known, labels, recipe, seed):
+        seen.append((len(labels), recipe.lr))
+        return recipe.lr
+
+    def fake_probabilities(rate, unknown):
+        held.append(unknown[0])
+        right = 0.9 if rate == RECIPES[-1].lr else 0.6
+        rows = torch.full((len(unknown[0]), 2), 1 - right)
+        clips = [
+            next(k for k, y in enumerate(inputs[0]) if torch.equal(x, y))
+            for x in unknown[0]
+        ]
+        rows[torch.arange(len(rows)), labels[clips]] = right
+        return rows
+
+    monkeypatch.setattr(training, 'fit', fake_fit)
+    monkeypatch.setattr(training, 'probabilities', fake_probabilities)
+    shapes = shapes_of(data, system)
+    groups = data.groups.numpy()
+    found = searched(system, 'tuned', shapes, inputs, labels, groups)
+    assert found == RECIPES[-1]
+    assert seen == [(8, recipe.lr) for _ in range(2) for recipe in RECIPES]
+    assert torch.equal(
+        torch.cat([held[0], held[-1]]).flatten(1).sum(1).sort().values,
+        inputs[0].flatten(1).sum(1).sort().values,
+    )
+    one = searched(system, 'tuned', shapes, inputs, labels, groups * 0)
+    assert one == Recipe()
+
+
+def test_reported_clips_choose_nothing(monkeypatch):
+    """Only the tuned form searches, and among clips of other groups than the test."""
+    data, searches = stored(20), []
+
+    def spy(system, arm, shapes, inputs, labels, groups, *rest):
+        searches.append((arm, set(groups.tolist()), len(labels)))
+        return SHORT
+
+    monkeypatch.setattr('mmattn.comparison.compare.searched', spy)
+    compare_stored(data, ['pyramid'], seeds=1, recipe=SHORT, progress=False)
+    assert [arm for arm, _, _ in searches] == ['tuned twin', 'tuned'] * 5
+    for _, groups, count in searches:
+        assert len(groups) == 4
+        assert count == 16
+    searches.clear()
+    compare_stored(data, ['pyramid'], seeds=1, search=True, progress=False)
+    assert len(searches) == 20
+
+
+def test_shuffled_labels_have_no_difference():
+    """A network that learns well is not said to gain on labels without meaning."""
+    data = stored(40)
+    order = torch.randperm(40, generator=torch.Generator().manual_seed(0))
+    data.labels = data.labels[order]
+    found = compare_stored(
+        data, ['pyramid'], seeds=1, forms=['paper'], progress=False,
+        recipe=Recipe(lr=1e-2, updates=25),
+    )  # fmt: skip
+    assert found.sentences() == [
+        'pyramid paper: no difference can be measured with 40 clips.'
+    ]
+
+
+@pytest.mark.usefixtures('short_search')
+def test_files(tmp_path):
+    found = compare_stored(
+        stored(12), ['none', 'pyramid'], seeds=1, recipe=SHORT, progress=False
+    )
+    table, markdown, page = found.save(tmp_path / 'out')
+    rows = list(csv.DictReader(table.read_text().splitlines()))
+    assert [row['system'] for row in rows] == ['none', 'pyramid', 'pyramid']
+    assert [row['form'] for row in rows] == ['', 'paper', 'tuned']
+    gain = found.rows[1].gain
+    assert float(rows[1]['gain']) == pytest.approx(100 * gain.mean, abs=1e-3)
+    assert markdown.read_text() == found.table() + '\n'
+    assert '<td>pyramid</td>' in page.read_text()
+
+
+def test_options_are_checked():
+    with pytest.raises(ValueError, match='systems: expected one of'):
+        compare('nowhere', ['resnet'])
+    with pytest.raises(ValueError, match='forms: expected one of'):
+        compare('nowhere', ['none'], forms=['best'])
+    with pytest.raises(ValueError, match='seeds and systems: expected one or more'):
+        compare('nowhere', ['none'], seeds=0)
+
+
+@pytest.fixture
+def videos(tmp_path):
+    rows = ['path,label,group']
+    for k in range(4):
+        frames = np.full((7, 32, 48, 3), 60 * k, np.uint8)
+        write_video(tmp_path / f'{k}.mp4', frames, fps=10)
+        rows.append(f'{k}.mp4,{"xy"[k % 2]},g{k // 2}')
+    (tmp_path / 'labels.csv').write_text('\n'.join(rows) + '\n')
+    return tmp_path
+
+
+TRUNK = Trunk(
+    backbone=dict(type='mmattn.VGG', depth=11, base_channels=4, out=('conv2', 'conv4')),
+    size=32,
+    num_frames=5,
+)
+
+
+def test_maps_are_computed_once(videos, monkeypatch):
+    clips = read_clips(videos)
+    torch.manual_seed(0)
+    data = store_clips(clips, videos / 'out', trunk=TRUNK, progress=False)
+    assert [tuple(x.shape) for x in data.maps] == [(4, 5, 8, 4, 4), (4, 5, 32, 4, 4)]
+    assert data.labels.tolist() == [0, 1, 0, 1]
+    assert data.groups.tolist() == [0, 0, 1, 1]
+
+    def refuse(trunk):
+        raise AssertionError('computed again')
+
+    monkeypatch.setattr('mmattn.comparison.stored.build_trunk', refuse)
+    again = store_clips(clips, videos / 'out', trunk=TRUNK, progress=False)
+    assert all(map(torch.equal, data.maps, again.maps))
+    frames = np.zeros((7, 32, 48, 3), np.uint8)
+    write_video(videos / '3.mp4', frames, fps=10)
+    with pytest.raises(AssertionError, match='computed again'):
+        store_clips(clips, videos / 'out', trunk=TRUNK, progress=False)
+
+
+@pytest.mark.usefixtures('short_search')
+def test_whole_comparison(videos):
+    found = compare(
+        videos, ['none'], seeds=1, out=videos / 'out', trunk=TRUNK, recipe=SHORT,
+        progress=False,
+    )  # fmt: skip
+    assert found.num_clips == 4
+    assert found.num_groups == 2
+    assert '4 clips, 2 groups, 2 classes' in found.table()
+
+
+def dump(path, predicted, labels):
+    samples = [
+        dict(
+            pred_score=torch.eye(3)[p],
+            gt_label=torch.tensor([label]),
+            video_id=f'v{k}',
+        )
+        for k, (p, label) in enumerate(zip(predicted, labels, strict=True))
+    ]
+    path.write_bytes(pickle.dumps(samples))
+    return path
+
+
+def test_two_dumps(tmp_path):
+    labels = [0, 1, 2, 0, 1, 2]
+    first = dump(tmp_path / 'a.pkl', [0, 0, 0, 0, 0, 0], labels)
+    second = dump(tmp_path / 'b.pkl', [0, 1, 2, 0, 0, 0], labels)
+    (row,) = compare_dumps(first, second).rows
+    assert row.gain.mean == pytest.approx(2 / 6)
+    assert row.by_class == [0, 0.5, 0.5]
+    assert math.isclose(row.twin.mean, 1 / 3)
+    other = dump(tmp_path / 'c.pkl', [0] * 5, labels[:5])
+    with pytest.raises(ValueError, match='expected the same videos'):
+        compare_dumps(first, other)
+
+
+@pytest.mark.usefixtures('short_search')
+def test_other_numbers_of_frames_and_channel_orders(videos):
+    """BGR frames through a network are RGB frames through its mirrored weights."""
+    clips = read_clips(videos)[:2]
+    net = build_trunk(TRUNK)
+    maps = clip_maps(net, TRUNK, clips[1].path)
+    assert maps[-1].shape[0] == 5
+    with torch.no_grad():
+        first = next(p for p in net.parameters() if p.dim() == 4)
+        first.copy_(first.flip(1))
+    mirrored = clip_maps(net, replace(TRUNK, reversed_channels=True), clips[1].path)
+    torch.testing.assert_close(mirrored[-1], maps[-1], rtol=1e-2, atol=1e-2)
+    data = store_clips(read_clips(videos), videos / 'out', trunk=TRUNK, progress=False)
+    found = compare_stored(
+        data, ['temporal_lstm'], seeds=1, recipe=SHORT, search=True, progress=False
+    )
+    assert len(found.rows) == 2
+
+
+def test_one_group_is_refused():
+    data = stored(8)
+    data.groups[:] = 0
+    with pytest.raises(ValueError, match='group: expected two or more, got 1'):
+        folds_of(data)

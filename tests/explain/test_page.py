@@ -1,0 +1,87 @@
+"""The page of an explanation: what stands in it, and that names run nothing."""
+
+import base64
+import hashlib
+import json
+import re
+
+import numpy as np
+import pytest
+from known_models import KnownModel, known_input
+
+from mmattn.explain.clips import ScoredClip
+from mmattn.explain.faithfulness import FaithfulnessOptions, measure
+from mmattn.explain.maps import map_source
+from mmattn.explain.page import Shown, shown_frames, write_page
+from mmattn.explain.table import finding, table_rows
+from mmattn.visualization.templates import held_json
+
+NASTY = '</script><img src=x onerror=alert(1)>"\'\n.mp4'
+
+
+@pytest.fixture
+def page(tmp_path):
+    options = FaithfulnessOptions(steps=2, randoms=1, redraw=False, cells=3)
+    sources = dict(attention=map_source('attention'))
+    clips = [
+        ScoredClip(KnownModel('frame'), known_input(k), class_index=0) for k in range(2)
+    ]
+    results = [
+        measure(clip, sources, options, name=NASTY, number=k)
+        for k, clip in enumerate(clips)
+    ]
+    rows = table_rows(results)
+    shown = [shown_frames(clip, tmp_path, NASTY) for clip in clips]
+    path = write_page(
+        tmp_path / 'index.html', results, rows, shown, settings=NASTY, broken=[NASTY]
+    )
+    return path.read_text(encoding='utf-8'), results, rows
+
+
+def test_names_run_nothing(page):
+    text, _, _ = page
+    assert '<img src=x' not in text
+    assert text.count('</script>') == 3  # of two videos and of the page's own script
+    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]+)"', text)
+    (script,) = re.findall(r'<script>(.*?)</script>', text, re.S)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in policy
+    assert "default-src 'none'" in policy
+    assert not re.search(r'https?://', text)
+
+
+def test_the_page_holds_the_stored_scores(page):
+    text, results, rows = page
+    held = re.findall(r'class="video">(.*?)</script>', text, re.S)
+    videos = [json.loads(one) for one in held]
+    assert [video['name'] for video in videos] == [NASTY] * 2
+    for video, result in zip(videos, results, strict=True):
+        assert video['score'] == pytest.approx(result.score)
+        maps = {one['key']: one for one in video['maps']}
+        truth, found = maps['truth over time'], result.maps['time', 'truth']
+        np.testing.assert_allclose(truth['deletion'], found.curves.deletion, atol=1e-4)
+        assert truth['grid'] == [1, 1]
+        order = [one[0] for one in truth['ranks']]
+        assert len(order) == len(video['images']) == 4
+        cells = maps['truth over both']
+        assert len(cells['ranks'][0]) == np.prod(cells['grid'])
+        # the first to go is the cell of the largest value
+        values = result.maps['both', 'truth'].values
+        assert min(min(one) for one in cells['ranks']) >= 0
+        assert values.shape[1:] == tuple(cells['grid'])
+    assert finding(rows) in text.replace('&#39;', "'")
+    assert text.count('<polyline') == 3 * 2 * (3 + 2)
+
+
+def test_held_json():
+    assert json.loads(held_json(dict(a='</script>'))) == dict(a='</script>')
+    with pytest.raises(ValueError, match='Out of range'):
+        held_json(float('nan'))
+
+
+def test_frames_that_cannot_be_read_whole_are_the_networks(tmp_path):
+    clip = ScoredClip(KnownModel('frame'), known_input(0), class_index=0)
+    shown = shown_frames(clip, tmp_path, 'run')
+    assert isinstance(shown, Shown)
+    assert shown.box == (0, 0, 1, 1)
+    assert list(shown.pictures) == [0, 4, 6, 10]

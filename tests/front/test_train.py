@@ -1,0 +1,148 @@
+"""Training on folders of videos, from the folder to the page."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+
+import mmattn
+from mmattn.evaluation import load_scores
+from mmattn.front.systems import SYSTEMS
+from mmattn.front.train import train
+from mmattn.inference.attend import attend_to_videos
+from mmattn.inference.models import load_model
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('attention', [True, False])
+@pytest.mark.parametrize('system', SYSTEMS)
+def test_from_folder_to_page(system, attention, bright_and_dark, tiny, tmp_path):
+    done = train(
+        bright_and_dark,
+        system,
+        out=tmp_path / 'out',
+        attention=attention,
+        epochs=2,
+        **tiny,
+    )
+    content = torch.load(done.checkpoint, weights_only=True)
+    assert content['meta']['dataset_meta'] == {'classes': ['bright', 'dark day']}
+    assert content['meta']['mmattn_version'] == mmattn.__version__
+    cfg = Config.fromstring(content['meta']['cfg'], '.py')
+    scores = load_scores(done.scores)
+    assert done.outcome.videos == len(scores.labels) == 4
+    # The checkpoint and its own config give the scores of the test, from the videos.
+    model = load_model(cfg, str(done.checkpoint))
+    videos = [bright_and_dark / f'{name}.avi' for name in scores.video_ids]
+    found = [
+        sample.pred_score.numpy()
+        for _, sample, _ in attend_to_videos(model, videos, progress=False)
+    ]
+    np.testing.assert_allclose(found, scores.scores, atol=2e-3)
+    page = done.page.read_text('utf-8')
+    assert str(done.outcome).split(';')[0] in page
+    assert page.count('class="clip card"') == 4
+    assert f'mmattn predict {done.out} VIDEO' in str(done)
+
+
+def test_it_learns(bright_and_dark, tiny, tmp_path):
+    done = train(bright_and_dark, 'none', out=tmp_path, epochs=30, **tiny)
+    assert done.outcome.accuracy == 1
+    assert done.outcome.low == pytest.approx(0.5101, abs=1e-4)  # Wilson, 4 of 4
+    assert done.outcome.frequent_share == 0.5
+
+
+def test_finetune_trains_the_network(bright_and_dark, tiny, tiny_weights, tmp_path):
+    done = train(bright_and_dark, 'none', out=tmp_path, epochs=1, finetune=True, **tiny)
+    before = torch.load(tiny_weights, weights_only=True)
+    after = torch.load(done.checkpoint, weights_only=True)['state_dict']
+    changed = [
+        k for k, v in before.items() if not torch.equal(v, after[f'backbone.{k}'])
+    ]
+    assert changed
+    assert not (tmp_path / 'maps').exists()
+
+
+def test_a_frozen_network_stays(bright_and_dark, tiny, tiny_weights, tmp_path):
+    done = train(bright_and_dark, 'stbta', out=tmp_path, epochs=1, **tiny)
+    before = torch.load(tiny_weights, weights_only=True)
+    after = torch.load(done.checkpoint, weights_only=True)['state_dict']
+    assert all(torch.equal(v, after[f'backbone.{k}']) for k, v in before.items())
+
+
+def test_dry_run_writes_lists_and_config(bright_and_dark, tiny, tmp_path, capsys):
+    options = dict(tiny, progress=True)
+    done = train(bright_and_dark, out=tmp_path / 'a b', dry_run=True, **options)
+    assert done.checkpoint is None
+    assert {p.name for p in done.out.iterdir()} == {
+        'temporal_lstm.py',
+        'train.tsv',
+        'test.tsv',
+        'classes.txt',
+        'checked.jsonl',
+    }
+    cfg = Config.fromfile(done.config)
+    assert cfg.model.cls_head.num_classes == 2
+    assert Path(cfg.train_dataloader.dataset.ann_file).read_text().count('\n') == 8
+    text = capsys.readouterr().out
+    assert '12 videos of 2 classes: bright 6, dark day 6' in text
+    assert 'split by class, seed 0' in text
+    assert f'mim train mmattn {done.config}' in str(done)
+
+
+def times(folder):
+    return {path: path.stat().st_mtime_ns for path in folder.rglob('maps/**/*.npy')}
+
+
+def test_again_is_the_same_and_stores_nothing_anew(bright_and_dark, tiny, tmp_path):
+    first = train(bright_and_dark, out=tmp_path, epochs=2, **tiny)
+    scores = load_scores(first.scores).scores
+    files = times(tmp_path)
+    assert len(files) == 12
+    again = train(bright_and_dark, out=tmp_path, epochs=2, **tiny)
+    np.testing.assert_array_equal(load_scores(again.scores).scores, scores)
+    assert files == {
+        p: p.stat().st_mtime_ns for p in (tmp_path / 'maps').rglob('*.npy')
+    }
+
+
+def test_an_edited_config_is_not_overwritten(bright_and_dark, tiny, tmp_path):
+    done = train(bright_and_dark, out=tmp_path, dry_run=True, **tiny)
+    done.config.write_text(done.config.read_text() + 'extra = 1\n')
+    with pytest.raises(ValueError, match=r'got another one: run it with mim train'):
+        train(bright_and_dark, out=tmp_path, dry_run=True, **tiny)
+    assert done.config.read_text().endswith('extra = 1\n')
+
+
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        (dict(system='tsn'), "--system: expected one of temporal_lstm, .* got 'tsn'"),
+        (dict(frames=1), '--frames: expected 2 or more, got 1'),
+        (dict(epochs=0), '--epochs: expected 1 or more, got 0'),
+        (dict(backbone='alexnet'), "--backbone: expected one of .* got 'alexnet'"),
+        (dict(weights='none'), '--weights: expected weights for tiny, got none'),
+        (dict(weights='no.pth'), r'--weights: expected a file, got none at no\.pth'),
+    ],
+)
+def test_bad_options(options, message, bright_and_dark, tiny, tmp_path):
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        train(bright_and_dark, **dict(tiny, out=tmp_path, **options))
+
+
+def test_weights_of_another_network(bright_and_dark, tiny, tmp_path):
+    path = tmp_path / 'other.pth'
+    torch.save({'conv.weight': torch.ones(2, 3, 5, 5)}, path)
+    with pytest.raises(ValueError, match=r'other\.pth: expected all .* weights'):
+        train(bright_and_dark, out=tmp_path, **dict(tiny, weights=str(path)))
+
+
+def test_other_maps_are_refused(bright_and_dark, tiny, tmp_path):
+    train(bright_and_dark, out=tmp_path, epochs=1, **tiny)
+    record = tmp_path / 'maps' / 'maps.json'
+    record.write_text(json.dumps(dict(json.loads(record.read_text()), mean=[1.0])))
+    with pytest.raises(ValueError, match='expected maps made with mean'):
+        train(bright_and_dark, out=tmp_path, epochs=1, **tiny)
