@@ -190,8 +190,7 @@ CHECKS = {
 
 
 def check(words: list[str]) -> None:
-    words = [word for word in words if word != 'export']
-    while words and re.match('[A-Z_]+=', words[0]):
+    while words and re.match('export$|[A-Z_]+=', words[0]):
         words = words[1:]
     if words:
         assert words[0] in CHECKS, f'no check of {words[0]}'
