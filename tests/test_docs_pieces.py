@@ -39,13 +39,16 @@ def step_and_predict(model, data):
         return model.eval()(**data, mode='predict')
 
 
-@pytest.mark.parametrize('code', CODE[:4], ids=['stbta', 'pyramid', 'lstm', 'convlstm'])
+@pytest.mark.parametrize(
+    'code', CODE[:5], ids=['stbta', 'pyramid', 'lstm', 'lstm-3d', 'convlstm']
+)
 def test_recognizer(code, tmp_path):
     model = built(code, tmp_path)
-    inputs = [
-        torch.randint(256, (FRAMES, 3, SIDE, SIDE), dtype=torch.uint8) for _ in range(2)
-    ]
-    meta = dict(num_clips=FRAMES, clip_len=1)
+    clip_len = getattr(model, 'clip_len', None) or 1
+    side = SIDE if clip_len == 1 else 64
+    shape = (FRAMES * clip_len, 3, side, side)
+    inputs = [torch.randint(256, shape, dtype=torch.uint8) for _ in range(2)]
+    meta = dict(num_clips=FRAMES, clip_len=clip_len)
     samples = [ActionDataSample(metainfo=meta).set_gt_label(k) for k in range(2)]
     results = step_and_predict(model, batch(model, inputs, samples))
     assert [len(one.pred_score) for one in results] == [7, 7]
@@ -57,7 +60,7 @@ def test_recognizer(code, tmp_path):
 @pytest.mark.filterwarnings('ignore:pkg_resources is deprecated')  # MMEngine's import
 def test_detector(tmp_path):
     pytest.importorskip('mmdet')
-    model = built(CODE[4], tmp_path)
+    model = built(CODE[5], tmp_path)
     inputs = [torch.randint(256, (3, 4, 64, 64), dtype=torch.uint8)]
     sample = ActionDataSample(metainfo=dict(img_shape=(64, 64)))
     boxes = torch.tensor([[8.0, 8, 40, 60], [0, 0, 20, 30]])
@@ -70,4 +73,4 @@ def test_detector(tmp_path):
 
 
 def test_each_system_has_its_piece():
-    assert len(CODE) == 5
+    assert len(CODE) == 6

@@ -17,7 +17,7 @@ Inputs = torch.Tensor | list[torch.Tensor]
 
 @MODELS.register_module()
 class FrameRecognizer(BaseRecognizer):
-    """Run a 2D backbone on every frame and hand the sequence to the head.
+    """Run a backbone on every frame, or every short clip, and hand all to the head.
 
     Differs from the host's ``Recognizer2D``: the videos of a batch may have
     different numbers of frames (windows x crops), the head learns how many each has
@@ -25,23 +25,30 @@ class FrameRecognizer(BaseRecognizer):
     ``chunk_frames`` frames at a time, which bounds the memory of a long video without
     changing the result.
 
+    With ``clip_len`` the backbone is a 3D network that sees clips of so many successive
+    frames.  Its maps are averaged over time, one for each clip (those of SlowFast's two
+    pathways one after the other), and the head reads a sequence of clips as one of frames.
+
     Args:
-        backbone: Config of the per-frame network.
+        backbone: Config of the per-frame or per-clip network.
         cls_head: Config of the head; it is called with (frames of all videos, ...)
             features and ``frames_per_video``.
         freeze_backbone: Keep the backbone in eval mode and without gradients.
         chunk_frames: Most frames that pass the backbone at once where no gradient
-            is needed.
+            is needed, at least one clip.
+        clip_len: Frames of a clip, as MMAction2's ``SampleFrames`` calls them; None for
+            a network of single frames.
         data_preprocessor: Config, :class:`FrameDataPreprocessor` by default.
         train_cfg: As in MMAction2; unused.
         test_cfg: As in MMAction2; unused.
 
     Shape:
         - Input: (N, M, C, H, W), or a list of N raw tensors (M_i, C, H, W).
-        - Features: (sum of M_i, C', ...).
+        - Features: (sum of M_i, C', ...), or of the M_i / clip_len clips.
 
     Raises:
-        ValueError: If ``chunk_frames`` is below 1.
+        ValueError: If ``chunk_frames`` or ``clip_len`` is below 1, or frames do not fill
+            their clips.
     """
 
     def __init__(
@@ -51,12 +58,14 @@ class FrameRecognizer(BaseRecognizer):
         *,
         freeze_backbone: bool = False,
         chunk_frames: int = 16,
+        clip_len: int | None = None,
         data_preprocessor: dict | None = None,
         train_cfg: dict | None = None,
         test_cfg: dict | None = None,
     ) -> None:
-        if chunk_frames < 1:
-            raise ValueError(f'chunk_frames: expected at least 1, got {chunk_frames}')
+        for name, value in dict(chunk_frames=chunk_frames, clip_len=clip_len).items():
+            if value is not None and value < 1:
+                raise ValueError(f'{name}: expected at least 1, got {value}')
         super().__init__(
             backbone,
             cls_head,
@@ -66,7 +75,9 @@ class FrameRecognizer(BaseRecognizer):
             or dict(type='mmattn.FrameDataPreprocessor'),
         )
         self.freeze_backbone = freeze_backbone
-        self.chunk_frames = chunk_frames
+        self.clip_len = clip_len
+        clip = clip_len or 1
+        self.chunk_frames = max(chunk_frames // clip, 1) * clip
         if freeze_backbone:
             self.backbone.requires_grad_(False)
 
@@ -88,17 +99,23 @@ class FrameRecognizer(BaseRecognizer):
 
         Args:
             inputs: Batch of frames, see the class.
-            stage: ``'backbone'`` or ``'neck'`` for per-frame features, ``'head'`` for
-                the head's raw output.
+            stage: ``'backbone'`` or ``'neck'`` for the features of frames or clips,
+                ``'head'`` for the head's raw output.
             data_samples: Ground truth and metainfo of the N videos.
             test_mode: Unused; kept for the host's callers.
 
         Returns:
-            Features of all frames, and the arguments that the head needs.
+            Features of all frames or clips, and the arguments that the head needs.
         """
         rows = FrameRows(inputs, data_samples)
+        clip = self.clip_len or 1
+        if any(frames % clip for frames in rows.frames_per_video):
+            raise ValueError(
+                f'inputs: expected clips of clip_len={clip} frames, got '
+                f'{rows.frames_per_video} frames per video'
+            )
         feats = self._backbone_features(inputs, rows)
-        head_kwargs = dict(frames_per_video=rows.frames_per_video)
+        head_kwargs = dict(frames_per_video=[n // clip for n in rows.frames_per_video])
         if stage != 'head':
             return feats, head_kwargs
         return self.cls_head(feats, **head_kwargs), head_kwargs
@@ -124,20 +141,30 @@ class FrameRecognizer(BaseRecognizer):
     def _backbone_features(self, inputs: Inputs, rows: 'FrameRows') -> torch.Tensor:
         needs_grad = torch.is_grad_enabled() and not self.freeze_backbone
         if needs_grad or (self.backbone.training and not self.freeze_backbone):
-            with rows.frames(0, rows.total):
-                return self.backbone(torch.cat(list(self._videos(inputs))))
+            return self._features(torch.cat(list(self._videos(inputs))), rows, 0)
         # Written into one tensor: pieces between the chunks would keep their memory.
-        feats, start = torch.empty(0), 0
+        feats, start, clip = torch.empty(0), 0, self.clip_len or 1
         with torch.no_grad():
             for chunk in self._chunks(inputs):
-                stop = start + len(chunk)
-                with rows.frames(start, stop):
-                    piece = self.backbone(chunk)
+                piece = self._features(chunk, rows, start * clip)
+                stop = start + len(piece)
                 if not start:
-                    feats = piece.new_empty(rows.total, *piece.shape[1:])
+                    feats = piece.new_empty(rows.total // clip, *piece.shape[1:])
                 feats[start:stop] = piece
                 start = stop
         return feats
+
+    def _features(
+        self, frames: torch.Tensor, rows: 'FrameRows', first: int
+    ) -> torch.Tensor:
+        """Features of frames or clips, of which ``first`` is the number of one."""
+        with rows.sequences(self.clip_len or 1, first, first + len(frames)):
+            if self.clip_len is None:
+                return self.backbone(frames)
+            clips = frames.unflatten(0, (-1, self.clip_len)).transpose(1, 2)
+            maps = self.backbone(clips)
+        maps = [maps] if isinstance(maps, torch.Tensor) else maps
+        return torch.cat([x.mean(dim=2) for x in maps], dim=1)
 
     def _chunks(self, inputs: Inputs) -> Iterator[torch.Tensor]:
         if isinstance(inputs, torch.Tensor):
@@ -156,7 +183,9 @@ class FrameRecognizer(BaseRecognizer):
         self, inputs: Inputs, data_samples: list[ActionDataSample]
     ) -> AbstractContextManager:
         length = getattr(self.cls_head, 'num_segments', 1)
-        return FrameRows(inputs, data_samples).sequences(length)
+        return FrameRows(inputs, data_samples).sequences(
+            length, clip_len=self.clip_len or 1
+        )
 
 
 class FrameRows:
@@ -217,12 +246,17 @@ class FrameRows:
         return attention_rows(sample=rows[:, 0], crop=rows[:, 1], frames=rows[:, 2:])
 
     def sequences(
-        self, length: int, start: int = 0, stop: int | None = None
+        self, length: int, start: int = 0, stop: int | None = None, *, clip_len: int = 1
     ) -> AbstractContextManager:
-        """Context in which a row is a sequence of ``length`` of these frames."""
-        if not attention_wanted() or self.total % length:
+        """Context in which a row is a sequence of ``length`` of these frames.
+
+        With ``clip_len`` it is a sequence of so many clips, each known by the frame in
+        its middle.
+        """
+        if not attention_wanted() or self.total % (length * clip_len):
             return nullcontext()
-        rows = self._table()[start:stop].reshape(-1, length, 3)
+        rows = self._table()[start:stop].reshape(-1, length, clip_len, 3)
+        rows = rows[:, :, clip_len // 2]
         return attention_rows(
             sample=rows[:, 0, 0], crop=rows[:, 0, 1], frames=rows[:, :, 2]
         )

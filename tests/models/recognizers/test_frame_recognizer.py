@@ -6,7 +6,7 @@ from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 from mmengine.model import BaseModule
 
-from mmattn.attention.capture import capture_attention
+from mmattn.attention.capture import capture_attention, emit_attention
 from mmattn.registry import MODELS as OUR_MODELS
 
 T = 3
@@ -25,6 +25,22 @@ class MeanColorBackbone(BaseModule):
     def forward(self, frames):
         self.calls.append(len(frames))
         return frames.mean(dim=(2, 3)) * self.scale
+
+
+@OUR_MODELS.register_module(force=True)
+class MotionBackbone(BaseModule):
+    """Colour of each frame of a clip, remembering how many frames it saw at once."""
+
+    def __init__(self, pathways=1):
+        super().__init__()
+        self.pathways = pathways
+        self.calls = []
+
+    def forward(self, clips):
+        self.calls.append(clips.shape[0] * clips.shape[2])
+        emit_attention(self, 'frames', clips.mean(dim=(1, 3, 4)), ('row', 'frame'))
+        maps = clips * torch.arange(1.0, clips.shape[2] + 1)[:, None, None]
+        return maps if self.pathways == 1 else (maps, maps[:, :1, ::2])
 
 
 def build(**kwargs):
@@ -212,3 +228,110 @@ def test_frames_that_fill_no_window_are_refused():
     )
     with pytest.raises(ValueError, match='multiple of num_segments=3'):
         model.test_step(data)
+
+
+def clip_model(pathways=1, **kwargs):
+    backbone = dict(type='mmattn.MotionBackbone', pathways=pathways)
+    return build(backbone=backbone, clip_len=4, **kwargs).eval()
+
+
+def clip_batch(*windows):
+    data = batch(*(4 * count for count in windows))
+    return data, [x.double().sub(10) / 5 for x in data['inputs']]
+
+
+def test_3d_backbone_gives_a_map_for_each_clip():
+    model, (data, frames) = clip_model(), clip_batch(1, 2)
+    feats, kwargs = model.extract_feat(model.data_preprocessor(data)['inputs'])
+    assert kwargs == dict(frames_per_video=[3, 6])
+    clips = torch.cat(frames).unflatten(0, (-1, 4))
+    expected = (clips * torch.arange(1, 5)[:, None, None, None]).mean(dim=1)
+    torch.testing.assert_close(feats.double(), expected, rtol=1e-5, atol=1e-5)
+    assert scores(model, data).shape == (2, CLASSES)
+
+
+def test_slowfast_pathways_stand_side_by_side():
+    model, (data, _) = clip_model(pathways=2), clip_batch(1)
+    feats, _ = model.extract_feat(model.data_preprocessor(data)['inputs'])
+    clips = data['inputs'][0].float().sub(10).div(5).unflatten(0, (-1, 4))
+    assert feats.shape == (3, 4, 11, 13)
+    torch.testing.assert_close(feats[:, 3], (clips[:, 0, 0] + 3 * clips[:, 2, 0]) / 2)
+
+
+@pytest.mark.parametrize('chunk_frames, most', [(1, 4), (7, 4), (8, 8), (100, 24)])
+def test_chunks_hold_whole_clips(chunk_frames, most):
+    data, _ = clip_batch(2, 1)
+    model = clip_model(chunk_frames=chunk_frames)
+    whole = clip_model(chunk_frames=1000)
+    whole.load_state_dict(model.state_dict())
+    torch.testing.assert_close(scores(model, data), scores(whole, data))
+    assert max(model.backbone.calls) == min(most, 36)
+
+
+def test_records_know_the_frames_of_clips():
+    model, (data, _) = clip_model(chunk_frames=8), clip_batch(1, 1)
+    with capture_attention(model) as records:
+        scores(model, data)
+    *inside, head = records
+    assert [r.frames.tolist() for r in inside][0] == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    assert sum(len(r.frames) for r in inside) == 6
+    assert head.frames.tolist() == [[2, 6, 10], [102, 106, 110]]
+
+
+def test_frames_that_fill_no_clip_are_named():
+    model = clip_model()
+    with pytest.raises(ValueError, match=r'clips of clip_len=4 frames, got \[6\]'):
+        scores(model, batch(2))
+    with pytest.raises(ValueError, match='clip_len: expected at least 1, got 0'):
+        build(clip_len=0)
+
+
+HOST_3D = {
+    'I3D': (dict(type='ResNet3d', depth=18, pretrained2d=False), 512),
+    'SlowOnly': (dict(type='ResNet3dSlowOnly', depth=18), 512),
+    'R(2+1)D': (
+        dict(
+            type='ResNet2Plus1d',
+            depth=18,
+            pretrained2d=False,
+            conv1_kernel=(3, 7, 7),
+            conv1_stride_t=1,
+            pool1_stride_t=1,
+            inflate=(1, 1, 1, 1),
+            conv_cfg=dict(type='Conv2plus1d'),
+        ),
+        512,
+    ),
+    'SlowFast': (
+        dict(
+            type='ResNet3dSlowFast',
+            slow_pathway=dict(type='resnet3d', depth=18, lateral=True, fusion_kernel=5),
+            fast_pathway=dict(
+                type='resnet3d', depth=18, lateral=False, base_channels=8
+            ),
+        ),
+        576,
+    ),
+}
+
+
+@pytest.mark.parametrize('family', HOST_3D)
+def test_hosts_3d_networks_give_features_to_the_lstm(family):
+    backbone, channels = HOST_3D[family]
+    head = dict(
+        type='mmattn.TemporalLSTMHead',
+        num_classes=CLASSES,
+        in_channels=channels,
+        num_segments=T,
+        test_steps=1,
+        lstm=dict(num_steps=2, hidden_channels=7),
+    )
+    backbone = dict(backbone, pretrained=None)
+    model = build(backbone=backbone, cls_head=head, clip_len=8).train()
+    frames = torch.randint(0, 256, (2, 8 * T, 3, 32, 32), dtype=torch.uint8)
+    samples = [ActionDataSample().set_gt_label(k) for k in range(2)]
+    data = dict(inputs=list(frames), data_samples=samples)
+    losses = model(**model.data_preprocessor(data, training=True), mode='loss')
+    losses['loss_cls'].backward()
+    assert all(p.grad is not None for p in model.backbone.parameters())
+    assert scores(model.eval(), data).shape == (2, CLASSES)
