@@ -27,7 +27,7 @@ class FrameRecognizer(BaseRecognizer):
 
     With ``clip_len`` the backbone is a 3D network that sees clips of so many successive
     frames.  Its maps are averaged over time, one for each clip (those of SlowFast's two
-    pathways one after the other), and the head reads a sequence of clips as one of frames.
+    pathways one after the other), and the head reads sequences of clips.
 
     Args:
         backbone: Config of the per-frame or per-clip network.
@@ -47,8 +47,8 @@ class FrameRecognizer(BaseRecognizer):
         - Features: (sum of M_i, C', ...), or of the M_i / clip_len clips.
 
     Raises:
-        ValueError: If ``chunk_frames`` or ``clip_len`` is below 1, or frames do not fill
-            their clips.
+        ValueError: If ``chunk_frames`` or ``clip_len`` is below 1, or frames do not
+            fill their clips.
     """
 
     def __init__(

@@ -273,7 +273,7 @@ def test_records_know_the_frames_of_clips():
     with capture_attention(model) as records:
         scores(model, data)
     *inside, head = records
-    assert [r.frames.tolist() for r in inside][0] == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    assert inside[0].frames.tolist() == [[0, 1, 2, 3], [4, 5, 6, 7]]
     assert sum(len(r.frames) for r in inside) == 6
     assert head.frames.tolist() == [[2, 6, 10], [102, 106, 110]]
 
