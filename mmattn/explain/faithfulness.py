@@ -1,6 +1,7 @@
 """Deletion and insertion of each map of one video."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from mmattn.evaluation.functional.faithfulness import (
 )
 from mmattn.explain.clips import ScoredClip
 from mmattn.explain.maps import REDRAWN, MapSource, redrawn
+from mmattn.explain.remembered import remembered_frames
 from mmattn.explain.replacements import REPLACEMENTS, Replacer
 from mmattn.explain.units import (
     OVERS,
@@ -170,41 +172,54 @@ def measure(
     options.check()
     rng = np.random.default_rng([options.seed, number])
     replacer = Replacer(clip.frames, options.replace, seed=options.seed)
-    grid = cell_grid(clip, options.cells)
     maps = maps_of(clip, sources)
     others = _redrawn_maps(clip, sources, options) if options.redraw else {}
     result = VideoResult(name, clip.class_index, clip.score, {}, {})
     for over in options.overs:
-        count = len(clip.numbers)
-        if over != 'space' and count < MIN_FRAMES:
+        if over != 'space' and len(clip.numbers) < MIN_FRAMES:
             continue
-        shape = unit_shape(over, count, grid)
-        result.randoms[over] = [
-            curves_of(clip, replacer, rng.random(shape), options.steps, rng)
-            for _ in range(options.randoms)
-        ]
-        sets = _random_sets(shape, rng)
-        drops = clip.score - clip.scores([replacer(one) for one in sets])
-        center = center_values(over, count, grid)
-        for map_name, attention in {CENTER: None, **maps}.items():
-            values = (
-                center if attention is None else values_of(clip, attention, over, grid)
-            )
-            if values is None:
-                continue
-            found = MapResult(
-                values,
-                curves_of(clip, replacer, values, options.steps, rng),
-                uniform=attention is not None and map_is_uniform(attention, over),
-                sensitivity=sensitivity(values, sets, drops),
-            )
-            for what, changed in others.items():
-                if map_name in changed:
-                    second = values_of(clip, changed[map_name], over, grid)
-                    if second is not None:
-                        found.redrawn[what] = rank_agreement(values, second)
-            result.maps[over, map_name] = found
+        same = remembered_frames(clip.model) if over == 'time' else nullcontext()
+        with same:
+            _measure_over(over, result, clip, maps, others, options, replacer, rng)
     return result
+
+
+def _measure_over(
+    over: Over,
+    result: VideoResult,
+    clip: ScoredClip,
+    maps: Mapping[str, AttentionMap],
+    others: Mapping[str, Mapping[str, AttentionMap]],
+    options: FaithfulnessOptions,
+    replacer: Replacer,
+    rng: np.random.Generator,
+) -> None:
+    """Add what is found over one kind of units."""
+    count, grid = len(clip.numbers), cell_grid(clip, options.cells)
+    shape = unit_shape(over, count, grid)
+    result.randoms[over] = [
+        curves_of(clip, replacer, rng.random(shape), options.steps, rng)
+        for _ in range(options.randoms)
+    ]
+    sets = _random_sets(shape, rng)
+    drops = clip.score - clip.scores([replacer(one) for one in sets])
+    center = center_values(over, count, grid)
+    for map_name, attention in {CENTER: None, **maps}.items():
+        values = center if attention is None else values_of(clip, attention, over, grid)
+        if values is None:
+            continue
+        found = MapResult(
+            values,
+            curves_of(clip, replacer, values, options.steps, rng),
+            uniform=attention is not None and map_is_uniform(attention, over),
+            sensitivity=sensitivity(values, sets, drops),
+        )
+        for what, changed in others.items():
+            if map_name in changed:
+                second = values_of(clip, changed[map_name], over, grid)
+                if second is not None:
+                    found.redrawn[what] = rank_agreement(values, second)
+        result.maps[over, map_name] = found
 
 
 def curves_of(
