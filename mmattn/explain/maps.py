@@ -20,12 +20,12 @@ from mmattn.attention.records import AttentionRecord, AttentionRecords
 from mmattn.explain.clips import ScoredClip
 from mmattn.inference.attend import attend
 from mmattn.utils.arguments import require_choice
-from mmattn.visualization.class_weightings import WEIGHTINGS
-from mmattn.visualization.grad_cam import REGION, feature_maps, grad_cam
+from mmattn.visualization.grad_cam import METHODS as CLASS_METHODS
+from mmattn.visualization.grad_cam import NO_LAYER, REGION, feature_maps, grad_cam
 from mmattn.visualization.heat_overlay import place_heat
 
 MapSource = Callable[[ScoredClip], list[AttentionMap]]
-METHODS = ('attention', *WEIGHTINGS, 'score_cam')
+METHODS = ('attention', *CLASS_METHODS, 'score_cam')
 DEFAULTS = ('attention', 'grad_cam')
 SCORE_CAM_CHANNELS = 32
 REDRAWN = ('head', 'all')
@@ -42,7 +42,7 @@ def map_source(
 
     Args:
         method: ``'attention'`` for what the model's modules hand out; one of
-            :data:`~mmattn.visualization.class_weightings.WEIGHTINGS`; ``'score_cam'``.
+            :data:`mmattn.visualization.grad_cam.METHODS`; ``'score_cam'``.
         names: Patterns of the attention maps; all by default.
         picks: See :func:`mmattn.attention.maps.attention_maps`.
         layer: Module whose maps are weighted, see
@@ -109,7 +109,7 @@ def class_maps(
     Args:
         clip: The clip.
         layer: See :func:`map_source`.
-        method: One of :data:`~mmattn.visualization.class_weightings.WEIGHTINGS`.
+        method: One of :data:`mmattn.visualization.grad_cam.METHODS`.
 
     Raises:
         ValueError: If the layer's maps are not of the frames that the model sees.
@@ -122,8 +122,8 @@ def class_maps(
         method=method,
         person=clip.person,
     )
-    name = method if method == 'gradient' else f'{method} {layer}'
-    if layer == REGION and method != 'gradient':
+    name = method if method in NO_LAYER else f'{method} {layer}'
+    if layer == REGION and method not in NO_LAYER:
         own = map_of(name, found.maps[clip.person : clip.person + 1], clip)
         return [replace(own, roi=clip.person)]
     return [map_of(name, found.maps, clip)]

@@ -8,7 +8,7 @@ import yaml
 from mmengine.config import Config
 from torch import nn
 
-from mmattn.front.token_places import input_shape, token_map
+from mmattn.attention.token_places import input_shape, token_map
 from mmattn.inference.find import is_weights
 from mmattn.inference.models import load_model
 from mmattn.models.backbones.trial_run import (

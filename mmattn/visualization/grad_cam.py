@@ -1,7 +1,7 @@
 """Which places of a video speak for a class, by gradients of its score."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import MethodType
 from typing import Any, NamedTuple
 
@@ -16,8 +16,16 @@ from mmattn.models.heads import MultiLabelTSNHead
 from mmattn.models.recognizers import ReductionRecognizer
 from mmattn.utils.arguments import require_choice
 from mmattn.visualization.class_weightings import WEIGHTINGS
+from mmattn.visualization.rollout import (
+    ROLLOUTS,
+    AttentionLayer,
+    attention_layers,
+    roll_out,
+)
 
 REGION = 'region'
+METHODS = (*WEIGHTINGS, *ROLLOUTS)
+NO_LAYER = ('gradient', *ROLLOUTS)  # methods that say what enters the network
 
 
 class ClassMaps(NamedTuple):
@@ -60,17 +68,21 @@ def grad_cam(
         batch: What its ``test_step`` takes, of one video.
         layer: A module or stage, see :func:`find_layer`.
         class_index: Class whose score is explained; the predicted one if None.
-        method: One of :data:`WEIGHTINGS`. ``'gradient'`` needs no layer: it is the size
-            of the gradient with respect to the frames that enter the backbone.
+        method: One of :data:`METHODS`. ``'gradient'`` needs no layer: it is the size
+            of the gradient with respect to the frames that enter the backbone; neither
+            do ``'rollout'`` and ``'class_rollout'``, see
+            :func:`~mmattn.visualization.rollout.roll_out`.
         person: Index of a detector's region.
 
     Raises:
         ValueError: If the layer is unknown, does not run, gives no maps or does not
-            influence the score, or if the method, class or person does not exist.
+            influence the score, if the method, class or person does not exist, or if
+            attention cannot be rolled out.
     """
-    require_choice('method', method, WEIGHTINGS)
+    require_choice('method', method, METHODS)
+    attends = _attention(model) if method in ROLLOUTS else nullcontext([])
     features: list[Tensor] = []
-    if method == 'gradient':
+    if method in NO_LAYER:
         hook = _entrance(model).register_forward_pre_hook(
             lambda module, args: (_as_leaf(features, args[0]), *args[1:])
         )
@@ -81,7 +93,12 @@ def grad_cam(
             lambda *call: _as_leaf(features, call[2], first=cut)
         )
     try:
-        with torch.enable_grad(), _differentiable(model), _logits(model) as logits:
+        with (
+            torch.enable_grad(),
+            _differentiable(model),
+            _logits(model) as logits,
+            attends as layers,
+        ):
             (sample,) = model.test_step(batch)
     finally:
         hook.remove()
@@ -94,8 +111,13 @@ def grad_cam(
     if not scores.requires_grad:
         raise ValueError(f'layer: expected one that the score needs, got {layer!r}')
     grads = torch.autograd.grad(scores[class_index], features)
-    pairs = zip(features, grads, strict=True)
-    maps = torch.cat([WEIGHTINGS[method](x.detach(), grad) for x, grad in pairs])
+    if layers:
+        each = len(layers) // len(features)  # of each pass through the network
+        passes = [layers[k : k + each] for k in range(0, len(layers), each)]
+        maps = torch.cat([roll_out(model.backbone, one, method) for one in passes])
+    else:
+        pairs = zip(features, grads, strict=True)
+        maps = torch.cat([WEIGHTINGS[method](x.detach(), grad) for x, grad in pairs])
     values = scores.detach().float()
     several = is_detector(model) or isinstance(model.cls_head, MultiLabelTSNHead)
     probs = values.sigmoid() if several else values.softmax(0)
@@ -183,6 +205,16 @@ def layer_names(model: Any) -> list[str]:
         return [*backbone.stage_names, 'backbone']
     children = [name for name, _ in backbone.named_children() if name != 'attentions']
     return [*children, 'backbone']
+
+
+def _attention(model: Any) -> AbstractContextManager[list[AttentionLayer]]:
+    """Collect the attention of a recognizer's network."""
+    if is_detector(model):
+        raise ValueError(
+            'method: expected a recognizer to roll attention out, got a detector; take '
+            'class maps of its layer'
+        )
+    return attention_layers(model.backbone)
 
 
 def _entrance(model: Any) -> nn.Module:

@@ -23,7 +23,7 @@ from mmattn.inference.video_parts import find_video_parts, read_video_part
 from mmattn.utils.files import numbered_names
 from mmattn.utils.progress import progress_bar
 from mmattn.visualization.contact_sheet import FORMATS, Row, overlay_heat, save_sheet
-from mmattn.visualization.grad_cam import REGION, find_layer, grad_cam
+from mmattn.visualization.grad_cam import NO_LAYER, REGION, find_layer, grad_cam
 from mmattn.visualization.heat_overlay import WHOLE, Box, draw_boxes, place_heat
 
 
@@ -81,7 +81,7 @@ def draw_grad_cams(
         layers: Layer of all models or of each, see
             :func:`mmattn.visualization.grad_cam.find_layer`.
         method: What weights the maps, one of
-            :data:`mmattn.visualization.class_weightings.WEIGHTINGS`.
+            :data:`mmattn.visualization.grad_cam.METHODS`.
         persons: For detectors, boxes of persons by ``'video,second'``, see
             :func:`mmattn.visualization.attention_pictures.draw_attention`: of each such
             second a picture is drawn, with one row for each person.
@@ -154,7 +154,7 @@ def _explain(
     found = grad_cam(model, pseudo_collate([item]), class_index=class_index, **options)
     layer, person = options['layer'], options['person']
     regions, inputs = seen.regions(), seen.inputs
-    in_box = layer == REGION and options['method'] != 'gradient'
+    in_box = layer == REGION and options['method'] not in NO_LAYER
     if in_box:
         found = found._replace(maps=found.maps[person : person + 1])
     maps = found.maps.cpu().float()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from attending_models import spatial_model
+from mmaction.registry import MODELS
 from small_detectors import person_video, small_detector
 from torch import nn
 
@@ -13,6 +14,7 @@ from mmattn.explain.maps import METHODS, map_source
 from mmattn.inference.inputs import read_video
 from mmattn.inference.video_parts import VideoPart, read_video_part
 from mmattn.testing.ava import BOXES
+from mmattn.visualization.rollout import ROLLOUTS
 
 
 class Sides(nn.Module):
@@ -35,7 +37,10 @@ def clip(tiny_data):
     return ScoredClip(model.eval(), read_video(model, video), class_index=0)
 
 
-@pytest.mark.parametrize('method', [m for m in METHODS if m != 'attention'])
+OF_FRAMES = [m for m in METHODS if m not in ('attention', *ROLLOUTS)]
+
+
+@pytest.mark.parametrize('method', OF_FRAMES)
 def test_class_maps_show_the_side_of_their_class(clip, method):
     if method == 'score_cam':  # the other side shows nothing brighter than the mean
         best = int(clip.score < 0.5)
@@ -61,7 +66,7 @@ def test_class_maps_show_the_side_of_their_class(clip, method):
 
 
 def test_methods_have_names_of_their_own(clip):
-    sources = {m: map_source(m) for m in METHODS if m != 'attention'}
+    sources = {m: map_source(m) for m in OF_FRAMES}
     options = FaithfulnessOptions(steps=2, randoms=1, overs=('space',))
     result = measure(clip, sources, options)
     assert {name for _, name in result.maps} == {
@@ -145,3 +150,37 @@ def test_the_score_of_a_person_is_that_of_the_action(persons):
         ScoredClip(clip.model, clip.seen, person=2)
     with pytest.raises(ValueError, match='person: expected 0 to 1, got 2'):
         grad_cam(clip.model, pseudo_collate([clip.item()]), person=2)
+
+
+def test_rollouts_of_a_transformer(tiny_data):
+    """Frames of tokens are every second one, and the table has both maps."""
+    model = spatial_model(num_clips=1)
+    model.cfg.test_pipeline[1].update(clip_len=6)
+    model.cfg.test_pipeline[-2].update(input_format='NCTHW')
+    vit = dict(img_size=32, patch_size=8, embed_dims=8, depth=2, num_heads=2)
+    other = MODELS.build(
+        dict(
+            type='Recognizer3D',
+            backbone=dict(type='VisionTransformer', num_frames=6, **vit),
+            cls_head=dict(type='TimeSformerHead', num_classes=3, in_channels=8),
+            data_preprocessor=dict(type='ActionDataPreprocessor', format_shape='NCTHW'),
+        )
+    ).eval()
+    other.cfg = model.cfg
+    video = sorted((tiny_data / 'videos').rglob('*.mp4'))[0]
+    clip = ScoredClip(other, read_video(other, video))
+    for method in ROLLOUTS:
+        (attention,) = map_source(method)(clip)
+        assert attention.name == method
+        assert attention.heat.shape == (3, 4, 4)
+        assert attention.numbers.tolist() == clip.numbers[::2].tolist()
+        assert attention.weights.sum() == pytest.approx(1)
+    result = measure(
+        clip,
+        {method: map_source(method) for method in ROLLOUTS},
+        FaithfulnessOptions(steps=2, randoms=1, cells=3, overs=('both',)),
+    )
+    redrawn = result.maps['both', 'class_rollout'].redrawn
+    assert set(redrawn) == {'head', 'all'}
+    assert -1 <= redrawn['all'] < 1
+    assert result.maps['both', 'rollout'].redrawn['head'] == pytest.approx(1)

@@ -16,8 +16,8 @@ import torch
 import yaml
 from mmengine.config import Config
 
+from mmattn.attention.token_places import input_shape
 from mmattn.front.attach import attach
-from mmattn.front.token_places import input_shape
 from mmattn.inference.models import load_model
 from mmattn.models.backbones.trial_run import (
     PlaceShapes,

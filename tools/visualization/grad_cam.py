@@ -9,8 +9,8 @@ from mmattn.datasets.proposals import load_proposals
 from mmattn.inference.models import load_models
 from mmattn.utils.command_line import run_tool, tool_parser
 from mmattn.utils.configs import add_split_option, set_split
-from mmattn.visualization.class_weightings import WEIGHTINGS
 from mmattn.visualization.contact_sheet import FORMATS
+from mmattn.visualization.grad_cam import METHODS
 from mmattn.visualization.grad_cam_sheets import draw_grad_cams
 
 
@@ -39,9 +39,10 @@ def main() -> int:
     )
     parser.add_argument(
         '--method',
-        choices=list(WEIGHTINGS),
+        choices=METHODS,
         default='grad_cam',
-        help="what weights the layer's maps; gradient is that of the frames themselves",
+        help="what weights the layer's maps; gradient is that of the frames, rollout "
+        "and class_rollout follow the attention of MMAction2's transformers",
     )
     parser.add_argument(
         '--persons',
