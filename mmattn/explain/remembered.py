@@ -23,7 +23,7 @@ def remembered_frames(model: Any) -> Iterator[None]:
     Args:
         model: Recognizer or detector in eval mode.
     """
-    network = getattr(model, 'backbone', None)
+    network: Any = getattr(model, 'backbone', None)
     alone = isinstance(network, StagedBackbone) and isinstance(network.out, str)
     if not alone or isinstance(network, AttentionBackbone):  # which may mix frames
         yield
