@@ -84,7 +84,8 @@ def read_own_videos(data: str | Path) -> OwnVideos:
 
     Raises:
         FileNotFoundError: If there is nothing, or a file that is named is missing.
-        ValueError: If it is none of these, holds no videos, or one with two labels.
+        ValueError: If it is none of these, holds no videos, one with two labels, or a
+            class in capitals and in small letters.
     """
     data = Path(data)
     if not data.exists():
@@ -103,6 +104,7 @@ def read_own_videos(data: str | Path) -> OwnVideos:
             + among(own.notes)
         )
     _require_one_label(own.clips)
+    _require_one_spelling(own.clips)
     return own
 
 
@@ -168,10 +170,8 @@ def _from_table(path: Path) -> OwnVideos:
         for name in ('path', 'label'):
             if not fields[name]:
                 raise ValueError(f'{where}: expected a {name}, got none')
-        group = fields.get('group', '')
-        clips.append(
-            Clip(path.parent / fields['path'], fields['label'], group, where=where)
-        )
+        file, group = _file(path.parent, fields['path']), fields.get('group', '')
+        clips.append(Clip(file, fields['label'], group, where=where))
     ungrouped = [clip for clip in clips if not clip.group]
     if ungrouped and len(ungrouped) < len(clips):
         raise ValueError(
@@ -191,8 +191,15 @@ def _from_list(path: Path) -> OwnVideos:
         if not label:
             raise ValueError(f'{path}:{number}: expected "video label", got {line!r}')
         where = f'{path}:{number}'
-        clips.append(Clip(path.parent / name.strip(), label[0].strip(), where=where))
+        file = _file(path.parent, name.strip())
+        clips.append(Clip(file, label[0].strip(), where=where))
     return OwnVideos(path.parent, _existing(clips))
+
+
+def _file(root: Path, name: str) -> Path:
+    """The file of a name, which may have been written on Windows."""
+    path = root / name
+    return path if path.exists() else root / name.replace('\\', '/')
 
 
 def _existing(clips: list[Clip]) -> list[Clip]:
@@ -210,7 +217,7 @@ def _table_of(folder: Path) -> Path | None:
     found = []
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in TABLES and path.is_file():
-            head = ''.join(read_lines(path)[:1]).lower()
+            head = ''.join(read_lines(path)[:2]).lower()  # perhaps behind "sep=;"
             if 'path' in head and 'label' in head:
                 found.append(path)
     if len(found) > 1:
@@ -232,6 +239,17 @@ def _require_one_label(clips: Sequence[Clip]) -> None:
             raise ValueError(
                 f'{clip.where}: expected each video once, got {clip.path} in '
                 f'{other.where}, too'
+            )
+
+
+def _require_one_spelling(clips: Sequence[Clip]) -> None:
+    first: dict[str, Clip] = {}
+    for clip in clips:
+        other = first.setdefault(clip.label.casefold(), clip)
+        if other.label != clip.label:
+            raise ValueError(
+                f'{clip.where}: expected one spelling of each class, got '
+                f'{clip.label!r} and, in {other.where}, {other.label!r}'
             )
 
 

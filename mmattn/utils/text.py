@@ -16,6 +16,7 @@ BOMS = {
     b'\xfe\xff': 'UTF-16',
 }
 DELIMITERS = (',', ';', '\t')
+SEPARATOR_LINES = ('sep=;', 'sep=,')  # what spreadsheets write for each other
 SHOWN = 5  # of many things that a message names
 
 
@@ -118,8 +119,8 @@ def read_table(path: str | Path, widths: Sequence[int]) -> Iterator[Row]:
     for number, line in enumerate(read_lines(path), 1):
         if not line.strip(' \t;,'):
             continue
-        if delimiter is None and line.strip().lower() in ('sep=;', 'sep=,'):
-            delimiter = line.strip()[-1]  # what spreadsheets write for each other
+        if delimiter is None and line.strip().lower() in SEPARATOR_LINES:
+            delimiter = line.strip()[-1]
             continue
         delimiter = delimiter or _delimiter(line, widths)
         yield Row(_filled(line, delimiter), number, '.' if delimiter == ',' else ',')
@@ -132,30 +133,48 @@ def read_records(
 
     Args:
         path: See :func:`read_text`.
-        columns: Names of the columns that there must be.
+        columns: Names of the columns that there must be, in lower case; a file may
+            write them in capitals.
 
     Yields:
-        Number of the last line of each record, and its fields by the columns' names;
-        empty where a line ends before.
+        Number of the last line of each record, and its fields by the columns' names in
+        lower case; empty where a line ends before.
 
     Raises:
         FileNotFoundError: See :func:`read_text`.
-        ValueError: If a column is missing, with file and line.
+        ValueError: If a column is missing or there twice, or a line has more fields
+            than there are columns, with file and line.
     """
     lines = read_text(path).splitlines(keepends=True)
-    first = lines[0] if lines else ''
-    delimiter = max(DELIMITERS, key=lambda d: len(split_fields(first.strip(), d)))
-    reader = csv.DictReader(lines, delimiter=delimiter, restval='')
-    missing = [name for name in columns if name not in (reader.fieldnames or ())]
-    if missing:
-        raise ValueError(
-            f'{path}:1: expected the columns {", ".join(columns)}, got no '
-            f'{", ".join(missing)}'
-        )
+    skipped = 0
+    while skipped < len(lines) and _is_before_header(lines[skipped]):
+        skipped += 1
+    first = lines[skipped].strip() if lines[skipped:] else ''
+    delimiter = max(DELIMITERS, key=lambda d: len(split_fields(first, d)))
+    names = [name.lower() for name in split_fields(first, delimiter)]
+    where = f'{path}:{skipped + 1}: expected the columns {", ".join(columns)}'
+    if not set(columns) <= set(names):
+        raise ValueError(f'{where}, got {", ".join(names) or "nothing"}')
+    twice = {name for name in names if name and names.count(name) > 1}
+    if twice:
+        raise ValueError(f'{where}, each once, got {", ".join(names)}')
+    reader = csv.reader(lines[skipped + 1 :], delimiter=delimiter)
     for row in reader:
-        fields = {name: (row[name] or '').strip() for name in reader.fieldnames or ()}
-        if any(fields.values()):
-            yield reader.line_num, fields
+        number = skipped + 1 + reader.line_num
+        fields = [field.strip() for field in row]
+        if any(fields[len(names) :]):
+            raise ValueError(
+                f'{path}:{number}: expected {len(names)} fields, got {len(fields)}; a '
+                f'field with {delimiter!r} in it takes quotes'
+            )
+        if any(fields):
+            fields += [''] * (len(names) - len(fields))
+            yield number, dict(zip(names, fields, strict=False))
+
+
+def _is_before_header(line: str) -> bool:
+    """Say whether a line is blank or names the separator."""
+    return not line.strip(' \t\r\n;,') or line.strip().lower() in SEPARATOR_LINES
 
 
 def split_fields(line: str, delimiter: str) -> list[str]:

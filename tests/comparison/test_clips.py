@@ -40,7 +40,7 @@ def test_folders(tmp_path):
 @pytest.mark.parametrize(
     'text, message',
     [
-        ('path,class\na.mp4,x\n', 'expected the columns path, label, got no label'),
+        ('path,class\na.mp4,x\n', 'expected the columns path, label, got path, class'),
         ('path,label\na.mp4,\n', r'labels.csv:2: expected a label, got none'),
         ('path,label\nz.mp4,x\n', r'labels.csv:2: expected a video, got no file'),
         ('path,label\na.mp4,x\nb.mp4,x\n', 'expected clips of two or more classes'),

@@ -45,8 +45,8 @@ def test_official_annotations(official):
 @pytest.mark.parametrize(
     'text, message',
     [
-        ('id,actions\nA,\n', r'a\.csv:1: expected the columns id, .*got no length'),
-        ('', r'a\.csv:1: expected the columns id, actions, length, got no id'),
+        ('id,actions\nA,\n', r'a\.csv:1: expected the columns id, .*got id, actions'),
+        ('', r'a\.csv:1: expected the columns id, actions, length, got nothing'),
         (f'{HEADER}A,x,c000 0.1 2.0,3\nB,x\n', r'a\.csv:3: expected id, actions and'),
         (f'{HEADER},x,,3\n', r'a\.csv:2: expected id, actions and length'),
         (f'{HEADER}A,x,,long\n', r'a\.csv:2: expected id, actions and length'),

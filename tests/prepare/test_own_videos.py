@@ -63,6 +63,14 @@ def test_csv_beside_its_videos(tmp_path):
     assert own.clips[1].where == f'{tmp_path / "labels.csv"}:3'
 
 
+def test_csv_of_a_spreadsheet_on_windows(tmp_path):
+    touch(tmp_path, 'in/a.mp4', 'in/b.mp4')
+    text = 'sep=;\r\nPath;Label\r\nin\\a.mp4;run\r\nin\\b.mp4;walk\r\n'
+    (tmp_path / 'labels.csv').write_text(text, encoding='utf-8-sig', newline='')
+    own = read_own_videos(tmp_path)
+    assert found(own) == [('in/a.mp4', 'run', ''), ('in/b.mp4', 'walk', '')]
+
+
 def test_list(tmp_path):
     touch(tmp_path, 'a.mp4', 'b c.mp4', 'd.mp4')
     (tmp_path / 'all.txt').write_text('a.mp4 10\n\nb c.mp4\t2\nd.mp4 9\n')
@@ -85,6 +93,11 @@ def test_list(tmp_path):
             'path,label,group\na.mp4,run,x\nb.mp4,run,\n',
             r'csv:3: .* got 1 of 2 without',
         ),
+        (
+            'path,label\na.mp4,Run\nb.mp4,run\n',
+            r"csv:3: .* one spelling .* 'run' and, in .*csv:2, 'Run'",
+        ),
+        ('path,label\na.mp4,run, fast\n', r'csv:2: expected 2 fields, got 3'),
         ('path,class\na.mp4,run\n', 'expected the columns path, label'),
         ('path,label\n', 'expected videos .* got none'),
     ],

@@ -91,6 +91,7 @@ def test_most_fields_tell_the_delimiter(written):
         'id,name\n1,"a\nb"\n\n2,\n',
         '\ufeffid;name\r\n1;"a\r\nb"\r\n;\r\n2\r\n',
         'name\tid\n"a\nb"\t1\n\t\n\t2\n',
+        'Name , ID\n"a\nb",1\n\n,2,,\n',
     ],
 )
 def test_records(written, text):
@@ -100,8 +101,25 @@ def test_records(written, text):
         {'id': '2', 'name': ''},
     ]
     assert [number for number, _ in found] == [3, 5]
-    with pytest.raises(ValueError, match=r'txt:1: .* id, length, got no length'):
+    with pytest.raises(
+        ValueError, match=r'txt:1: .* id, length, got (id|name), (id|n)'
+    ):
         next(read_records(written(text), ('id', 'length')))
+
+
+def test_records_of_spreadsheets_and_their_faults(written):
+    text = 'sep=;\n\nId;Name;\n1;a;;\n'
+    assert list(read_records(written(text), ('id',))) == [
+        (4, {'id': '1', 'name': 'a', '': ''})
+    ]
+    with pytest.raises(ValueError, match=r"txt:3: expected 2 .* got 3; .* ',' in it"):
+        list(read_records(written('id,name\n1,a\n2,b, c\n'), ('id',)))
+    with pytest.raises(ValueError, match=r'txt:1: .* each once, got id, name, id'):
+        list(read_records(written('ID,name,id\n1,a,2\n'), ('id',)))
+    with pytest.raises(
+        ValueError, match=r'txt:1: expected the columns id, got nothing'
+    ):
+        list(read_records(written(''), ('id',)))
 
 
 def test_json_and_yaml(written):
