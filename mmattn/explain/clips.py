@@ -1,8 +1,7 @@
 """A clip as a model sees it, scored with parts of it taken away."""
 
 import copy
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from mmengine.dataset import pseudo_collate
 from torch import Tensor
 
 from mmattn.inference.inputs import NetworkInput
-from mmattn.inference.models import class_explained, is_detector
+from mmattn.inference.models import class_explained, is_detector, probabilities
 
 
 class ScoredClip:
@@ -59,7 +58,7 @@ class ScoredClip:
         Returns:
             Probability of the class, (clips,).
         """
-        return self._all_scores(clips)[:, self.class_index]
+        return self._all_scores(clips)[:, self.class_index] if clips else np.zeros(0)
 
     def with_model(self, model: Any) -> 'ScoredClip':
         """Return the same clip and class, seen by another model.
@@ -126,21 +125,3 @@ class ScoredClip:
                 f'{scores.shape} from {scores.min():.3g} to {scores.max():.3g}'
             )
         return scores
-
-
-@contextmanager
-def probabilities(model: Any) -> Iterator[None]:
-    """Let a recognizer give the mean probability of its clips, not their score.
-
-    Args:
-        model: Recognizer; of a detector nothing changes.
-    """
-    head = getattr(model, 'cls_head', None)
-    if head is None or not hasattr(head, 'average_clips'):
-        yield
-        return
-    kept, head.average_clips = head.average_clips, 'prob'
-    try:
-        yield
-    finally:
-        head.average_clips = kept

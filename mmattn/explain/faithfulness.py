@@ -29,8 +29,7 @@ from mmattn.utils.arguments import require_choice
 from mmattn.visualization.heat_overlay import WHOLE
 
 RANDOM, CENTER = 'random', 'center'
-NUM_SETS = 24  # random sets of units for sensitivity-n
-SET_SHARE = 4  # one unit in so many is in a set
+SET_SHARE = 4  # one unit in so many is in a set of sensitivity-n
 MIN_FRAMES = 2
 
 
@@ -44,6 +43,7 @@ class FaithfulnessOptions(NamedTuple):
         steps: Steps of each curve.
         randoms: Random maps that each map is compared with.
         cells: Cells along the shorter side of a frame.
+        sets: Random sets of units for the sensitivity, 0 for none.
         redraw: Whether to draw the weights anew and compare the maps.
         seed: Of all that is random.
     """
@@ -53,6 +53,7 @@ class FaithfulnessOptions(NamedTuple):
     steps: int = 10
     randoms: int = 3
     cells: int = 7
+    sets: int = 24
     redraw: bool = True
     seed: int = 0
 
@@ -65,10 +66,10 @@ class FaithfulnessOptions(NamedTuple):
         for over in self.overs:
             require_choice('over', over, OVERS)
         require_choice('replace', self.replace, REPLACEMENTS)
-        for name in ('steps', 'randoms', 'cells'):
-            if getattr(self, name) < 1:
+        for name, least in dict(steps=1, randoms=1, cells=1, sets=0).items():
+            if getattr(self, name) < least:
                 raise ValueError(
-                    f'{name}: expected at least 1, got {getattr(self, name)}'
+                    f'{name}: expected at least {least}, got {getattr(self, name)}'
                 )
 
 
@@ -201,7 +202,7 @@ def _measure_over(
         curves_of(clip, replacer, rng.random(shape), options.steps, rng)
         for _ in range(options.randoms)
     ]
-    sets = _random_sets(shape, rng)
+    sets = _random_sets(shape, options.sets, rng)
     drops = clip.score - clip.scores([replacer(one) for one in sets])
     center = center_values(over, count, grid)
     for map_name, attention in {CENTER: None, **maps}.items():
@@ -212,7 +213,7 @@ def _measure_over(
             values,
             curves_of(clip, replacer, values, options.steps, rng),
             uniform=attention is not None and map_is_uniform(attention, over),
-            sensitivity=sensitivity(values, sets, drops),
+            sensitivity=sensitivity(values, sets, drops) if len(sets) else np.nan,
         )
         for what, changed in others.items():
             if map_name in changed:
@@ -241,8 +242,7 @@ def curves_of(
     removed = removed_units(values, steps, rng)
     shares = removed.reshape(len(removed), -1).mean(axis=1)
     deletion = clip.scores([replacer(gone) for gone in removed])
-    between = [replacer(~gone) for gone in removed[1:-1]]
-    middle = clip.scores(between) if between else ()
+    middle = clip.scores([replacer(~gone) for gone in removed[1:-1]])
     insertion = np.array([deletion[-1], *middle, deletion[0]])
     return Curves(shares, deletion, insertion)
 
@@ -311,12 +311,14 @@ def map_is_uniform(attention: AttentionMap, over: Over) -> bool:
     return dict(space=places, time=frames, both=places and frames)[over]
 
 
-def _random_sets(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+def _random_sets(
+    shape: tuple[int, ...], sets: int, rng: np.random.Generator
+) -> np.ndarray:
     """Random sets of a quarter of the units, bool (S, ...)."""
     size = int(np.prod(shape))
     count = max(1, size // SET_SHARE)
-    ranks = rng.random((NUM_SETS, size)).argsort(axis=1).argsort(axis=1)
-    return (ranks < count).reshape(NUM_SETS, *shape)
+    ranks = rng.random((sets, size)).argsort(axis=1).argsort(axis=1)
+    return (ranks < count).reshape(sets, *shape)
 
 
 def _redrawn_maps(

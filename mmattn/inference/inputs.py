@@ -120,7 +120,7 @@ def find_videos(paths: Sequence[str | Path], models: Sequence[Any] = ()) -> list
         found += inside or [path]
     if not found:
         raise ValueError('videos: expected at least one, got none')
-    if any(_modality(model) == 'Flow' for model in models):
+    if any(modality_of(model) == 'Flow' for model in models):
         files = [str(path) for path in found if not is_frames(path)]
         if files:
             raise ValueError(
@@ -401,7 +401,7 @@ def _crop(steps: Sequence[Any], results: dict[str, Any]) -> Box | None:
 
 
 def _folder_info(model: Any, folder: Path) -> dict[str, Any]:
-    dataset, modality = model.cfg.test_dataloader.dataset, _modality(model)
+    dataset, modality = model.cfg.test_dataloader.dataset, modality_of(model)
     template = dataset.get('filename_tmpl') or FRAME_TEMPLATES[modality]
     frames = find_frames(folder, template, modality=modality)
     return dict(
@@ -415,7 +415,13 @@ def _folder_info(model: Any, folder: Path) -> dict[str, Any]:
     )
 
 
-def _modality(model: Any) -> str:
-    """A model without a data set in its config has no modality but RGB."""
+def modality_of(model: Any) -> str:
+    """Return what a model reads, such as ``'RGB'`` or ``'Flow'``.
+
+    A model without a data set in its config reads RGB.
+
+    Args:
+        model: Model with its config ``cfg``.
+    """
     loader = model.cfg.get('test_dataloader') or {}
     return loader.get('dataset', {}).get('modality', 'RGB')

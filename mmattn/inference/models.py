@@ -3,7 +3,7 @@
 import contextlib
 import copy
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -201,6 +201,24 @@ def class_explained(network: Any, scores: Any, wanted: int | None) -> int:
     if not 0 <= wanted < len(scores):
         raise ValueError(f'class_index: expected 0 to {len(scores) - 1}, got {wanted}')
     return wanted
+
+
+@contextlib.contextmanager
+def probabilities(model: Any) -> Iterator[None]:
+    """Let a recognizer give the mean probability of its clips, not their score.
+
+    Args:
+        model: Recognizer; of a detector nothing changes.
+    """
+    head = getattr(model, 'cls_head', None)
+    if head is None or not hasattr(head, 'average_clips'):
+        yield
+        return
+    kept, head.average_clips = head.average_clips, 'prob'
+    try:
+        yield
+    finally:
+        head.average_clips = kept
 
 
 def _forget_pretraining(model: Any) -> None:

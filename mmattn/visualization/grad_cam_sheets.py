@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -16,10 +16,11 @@ from mmattn.inference.inputs import (
     NetworkInput,
     as_pictures,
     find_rgb,
+    modality_of,
     rgb_frames,
 )
-from mmattn.inference.models import names_of_classes
-from mmattn.inference.video_parts import find_video_parts, read_video_part
+from mmattn.inference.models import names_of_classes, probabilities
+from mmattn.inference.video_parts import VideoPart, find_video_parts, read_video_part
 from mmattn.utils.files import numbered_names
 from mmattn.utils.progress import progress_bar
 from mmattn.visualization.contact_sheet import FORMATS, Row, overlay_heat, save_sheet
@@ -58,7 +59,7 @@ def draw_grad_cams(
     layers: str | Sequence[str] = 'backbone',
     method: str = 'grad_cam',
     persons: Mapping[str, np.ndarray] | None = None,
-    class_index: int | None = None,
+    class_index: int | Literal['fused'] | None = None,
     formats: Sequence[str] = ('png',),
     num_columns: int = 8,
     classes: Sequence[str] | str | Path | None = None,
@@ -85,20 +86,24 @@ def draw_grad_cams(
         persons: For detectors, boxes of persons by ``'video,second'``, see
             :func:`mmattn.visualization.attention_pictures.draw_attention`: of each such
             second a picture is drawn, with one row for each person.
-        class_index: Class that is explained; if None, the one each model predicts.
+        class_index: Class that is explained; if None, the one each model predicts; if
+            ``'fused'``, that of the mean of the models' probabilities, such as those of
+            two streams.
         formats: Some of ``'png'`` (a sheet of frames), ``'gif'`` and ``'mp4'``.
         num_columns: Most frames on a sheet.
         classes: See :func:`mmattn.inference.models.names_of_classes`.
         rgb: Folder of videos, or of folders of frames, named like the folders of flow
-            that were computed from them: maps of flow are drawn over these frames.
+            that were computed from them: maps of flow are drawn over these frames, and
+            models of RGB read them.
         progress: Whether to show a progress bar.
 
     Returns:
         The pictures, and messages about videos that could not be read.
 
     Raises:
-        ValueError: If a layer, format or class is unknown, a path does not exist, or a
-            video is not in ``rgb`` or its crop is not known.
+        ValueError: If a layer, format or class is unknown, a path does not exist, a
+            video is not in ``rgb`` or its crop is not known, or if models of different
+            classes or detectors are to be fused.
     """
     names = [layers] * len(models) if isinstance(layers, str) else list(layers)
     if len(names) != len(models):
@@ -125,16 +130,21 @@ def draw_grad_cams(
     for stem, part in zip(stems, bar, strict=True):
         video = part.video
         try:
-            seen = [read_video_part(model, part) for model in models.values()]
+            seen = [
+                read_video_part(model, _part_for(model, part, rgb))
+                for model in models.values()
+            ]
             frames = [_frames_of_flow(own, video, rgb) for own in seen]
         except BrokenVideoError as error:
             broken.append(f'{video}: {error}')
             continue
-        clips, titles = [], []
+        clips, titles, wanted = [], [], class_index
+        if wanted == 'fused':
+            wanted = _fused_class(models, seen)
         for name, layer, own, images in zip(models, names, seen, frames, strict=True):
             for person in range(len(own.regions()) or 1):
                 options = dict(layer=layer, method=method, person=person)
-                clip = _explain(models[name], own, class_index, options)
+                clip = _explain(models[name], own, wanted, options)
                 clips.append(clip if images is None else clip._replace(images=images))
                 titles.append(name)
         rows = _rows(titles, clips, known)
@@ -145,6 +155,29 @@ def draw_grad_cams(
             save_sheet(path, rows, numbers, title=title, num_columns=num_columns)
             pictures.append(path)
     return pictures, broken
+
+
+def _part_for(model: Any, part: VideoPart, rgb: str | Path | None) -> VideoPart:
+    """The folder of flow, for a model of RGB what that was computed from."""
+    if rgb is None or modality_of(model) == 'Flow':
+        return part
+    return part._replace(video=find_rgb(part.video, rgb))
+
+
+def _fused_class(models: Mapping[str, Any], seen: Sequence[NetworkInput]) -> int:
+    """The class of the mean of the probabilities."""
+    probs = []
+    for model, own in zip(models.values(), seen, strict=True):
+        if own.regions():
+            raise ValueError("class: expected recognizers for 'fused', got a detector")
+        sample = copy.deepcopy(own.item['data_samples'])
+        batch = pseudo_collate([dict(own.item, data_samples=sample)])
+        with torch.no_grad(), probabilities(model):
+            probs.append(model.test_step(batch)[0].pred_score.double().cpu())
+    counts = sorted({len(one) for one in probs})
+    if len(counts) > 1:
+        raise ValueError(f"class: expected the same classes for 'fused', got {counts}")
+    return int(torch.stack(probs).mean(dim=0).argmax())
 
 
 def _explain(

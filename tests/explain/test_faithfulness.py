@@ -66,6 +66,13 @@ def test_the_table_tells_them_apart(looks, replace):
         assert 'wrong over' in said.partition('Mislead')[2]
 
 
+def test_without_sets_there_is_no_sensitivity():
+    rows = table_rows(results_of('frame', videos=2, sets=0, replace='mean'))
+    assert all(np.isnan(row.sensitivity) for row in rows)
+    truth = next(row for row in rows if (row.name, row.over) == ('truth', 'time'))
+    assert truth.deletion.mean < truth.insertion.mean - 0.2
+
+
 def test_curves_by_hand():
     """The score is the brightness of one frame of six; each step takes one."""
     model = KnownModel('frame')
@@ -166,6 +173,7 @@ def test_a_map_that_ignores_the_weights_is_seen():
         (dict(replace='gray'), "replace: expected one of .* got 'gray'"),
         (dict(steps=0), 'steps: expected at least 1, got 0'),
         (dict(randoms=0), 'randoms: expected at least 1, got 0'),
+        (dict(sets=-1), 'sets: expected at least 0, got -1'),
     ],
 )
 def test_bad_options(change, message):

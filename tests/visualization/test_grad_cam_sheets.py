@@ -13,11 +13,12 @@ import torch
 from mmengine.config import Config
 from PIL import Image
 
-from mmattn.inference.inputs import read_video
+from mmattn.inference.inputs import as_pictures, read_video
 from mmattn.inference.models import load_model
 from mmattn.visualization.grad_cam_sheets import draw_grad_cams
 
 TOOL = Path(__file__).resolve().parents[2] / 'tools/visualization/grad_cam.py'
+RGB = 'temporal_lstm-convnet_in1k-pre-vgg16_8xb32-1x1x1-10kiter_ucf101-split1-rgb'
 FLOW = 'temporal_lstm-convnet_in1k-pre-vgg16_8xb32-5x1x1-30kiter_ucf101-split1-flow'
 SE = dict(after='layer3', module=dict(type='mmattn.SqueezeExcitation'))
 RESNET = dict(type='ResNet', depth=18)
@@ -159,6 +160,39 @@ def test_flow_over_its_rgb(shrunk, tiny_data, tmp_path, kind):
         assert np.abs(drawn - frame).mean() < 12
         other = cv2.resize(frames[first], (48, 36))[2:34, 8:40]
         assert np.abs(drawn - other).mean() > 20
+
+
+def test_two_streams_in_one_picture(shrunk, tiny_data, tmp_path):
+    """RGB reads the video; both explain the class of their mean, neither's own."""
+    streams = {'rgb': load_model(shrunk(RGB), None), 'flow': load_model(shrunk(FLOW))}
+    probs = dict(rgb=[0.5, 0.1, 0.4], flow=[0.1, 0.5, 0.4])
+    for name, model in streams.items():
+        layer = model.cls_head.fc_cls
+        layer.weight.data.mul_(1e-4)
+        layer.bias.data.fill_(-20)
+        layer.bias.data[:3] = torch.tensor(probs[name]).log()
+    folder = tiny_data / 'flow' / 'clip_0'
+    options = dict(layers='conv3', rgb=tiny_data / 'videos')
+    seen = {}
+
+    def keep(path, rows, numbers, **options):
+        seen[path.stem] = [row.words for row in rows], rows[0].pictures
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr('mmattn.visualization.grad_cam_sheets.save_sheet', keep)
+        for wanted in ('fused', None):
+            draw_grad_cams(streams, [folder], tmp_path, class_index=wanted, **options)
+            titles, images = seen.pop('clip_0')
+            found = [title.split(': ')[1] for title in titles[1:]]
+            if wanted is None:
+                assert found == ['class 0 (0.50)', 'class 1 (0.50)']
+            else:
+                assert found == ['class 2 (0.40)', 'class 2 (0.40)']
+    own = read_video(streams['rgb'], tiny_data / 'videos' / 'clip_0.mp4')
+    assert np.array_equal(images, as_pictures(own.inputs))
+    streams['flow'].cls_head.fc_cls = torch.nn.Linear(layer.in_features, 7)
+    with pytest.raises(ValueError, match=r"same classes for 'fused', got \[3, 7"):
+        draw_grad_cams(streams, [folder], tmp_path, class_index='fused', **options)
 
 
 def test_flow_without_its_rgb_is_refused_first(shrunk, tiny_data, tmp_path):

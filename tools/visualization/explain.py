@@ -54,6 +54,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--cells', type=int, default=7, help='along the shorter side')
     parser.add_argument('--randoms', type=int, default=3, help='random maps')
     parser.add_argument(
+        '--sets', type=int, default=24, help='sets for the sensitivity, 0 for none'
+    )
+    parser.add_argument(
         '--class',
         dest='class_index',
         type=int,
@@ -83,6 +86,7 @@ def main() -> int:
         steps=args.steps,
         randoms=args.randoms,
         cells=args.cells,
+        sets=args.sets,
         redraw=not args.no_redraw,
         seed=args.seed,
     )

@@ -53,24 +53,26 @@ def main() -> int:
         '--class',
         dest='class_index',
         default='predicted',
-        help='number of the class; by default the one that each model predicts',
+        help='number of the class; by default the one that each model predicts; fused: '
+        'that of the mean of their probabilities, such as those of two streams',
     )
     parser.add_argument('--format', nargs='+', choices=FORMATS, default=['png'])
     parser.add_argument(
         '--rgb',
         help='folder of the videos, or folders of frames, that flow was computed from: '
-        'maps of flow models are drawn over them',
+        'maps of flow models are drawn over them, models of RGB read them',
     )
     parser.add_argument('--columns', type=int, default=8, help='frames on a png')
     parser.add_argument('--classes', help='text file with a class name per line')
     parser.add_argument('--device', default='cpu', help='such as cuda:0')
     add_split_option(parser)
     args = parser.parse_args()
-    if args.class_index != 'predicted' and not args.class_index.isdecimal():
+    named = dict(predicted=None, fused='fused')
+    wanted = args.class_index
+    if wanted not in named and not wanted.isdecimal():
         parser.error(
-            f"--class: expected a number or 'predicted', got {args.class_index!r}"
+            f"--class: expected a number, 'predicted' or 'fused', got {wanted!r}"
         )
-    predicted = args.class_index == 'predicted'
     set_split(args.split)
     models = load_models(args.model, device=args.device)
     layers = args.layer or ['backbone']
@@ -81,7 +83,7 @@ def main() -> int:
         layers=layers[0] if len(layers) == 1 else layers,
         method=args.method,
         persons=load_proposals(args.persons) if args.persons else None,
-        class_index=None if predicted else int(args.class_index),
+        class_index=named[wanted] if wanted in named else int(wanted),
         formats=args.format,
         num_columns=args.columns,
         classes=args.classes,
