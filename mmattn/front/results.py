@@ -162,7 +162,8 @@ class Prediction:
 
     def __repr__(self) -> str:
         best = ', '.join(f'{name} {score:.3f}' for name, score in self.top(3))
-        maps = f', attention: {len(self.attention)} maps' if self.attention else ''
+        names = [record.name for record in self.attention]
+        maps = f', attention: {", ".join(names)}' if names else ''
         return f'Prediction({self.name}: {best}; {self.frames!r}{maps})'
 
     def _repr_html_(self) -> str:

@@ -94,7 +94,7 @@ def find_videos(paths: Sequence[str | Path], models: Sequence[Any] = ()) -> list
     frame_folders = bool(models) and all(map(reads_frame_folders, models))
     found: list[Path] = []
     for path in map(Path, paths):
-        packed = path.with_name(f'{path.name}.zip')
+        packed = path.parent / f'{path.name}.zip'
         if frame_folders and not path.exists() and packed.is_file():
             path = packed
         if not path.exists():

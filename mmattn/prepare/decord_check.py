@@ -232,6 +232,7 @@ def _check(key: list) -> list:
     path, clips, quick = key[:3]
     check = VideoCheck(path, 'right')
     try:
+        open_video(path, whole=True).close()
         known = probe(path)
         check.codec, check.container = known.codec, known.container
         check.reason = known.reason
@@ -240,7 +241,8 @@ def _check(key: list) -> list:
         else:
             _compare(path, check, clips)
     except VideoError as error:
-        check.verdict, check.reason = 'broken', _first_line(error)
+        check.verdict = 'broken'
+        check.reason = _first_line(error).removeprefix(f'{path}: ')
     return list(asdict(check).values())
 
 

@@ -93,11 +93,11 @@ def check_video(path: str | Path, *, check: str = 'quick') -> int:
             every one, ``'none'`` nothing, and returns 0.
 
     Raises:
-        VideoError: If it cannot be read.
+        VideoError: If it cannot be read, or only a part of it is there.
     """
     if check == 'none':
         return 0
-    with open_video(path) as reader:
+    with open_video(path, whole=True) as reader:
         count = len(reader)
         few = sorted({0, count // 2, count - 1})
         for number in few if check == 'quick' else range(count):

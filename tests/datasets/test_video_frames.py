@@ -75,6 +75,7 @@ def test_extras(films_folder, extra):
         check_film(films_folder, film, short_side=32)
 
 
+@pytest.mark.filterwarnings('ignore::mmattn.datasets.video_reader.CutShortWarning')
 def test_truncated(films_folder):
     """A frame is the right one, or there is an error; never another frame.
 

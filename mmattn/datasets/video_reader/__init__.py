@@ -9,11 +9,12 @@ from .decode import VideoError
 from .files import VIDEO_SUFFIXES, describe_files, is_video, looks_like_video
 from .index import frames_at
 from .probe import Probe, probe
-from .reader import BACKENDS, VideoReader, open_video
+from .reader import BACKENDS, CutShortWarning, VideoReader, open_video
 
 __all__ = [
     'BACKENDS',
     'VIDEO_SUFFIXES',
+    'CutShortWarning',
     'Probe',
     'VideoError',
     'VideoReader',

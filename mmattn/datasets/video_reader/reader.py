@@ -1,6 +1,7 @@
 """Frames of a video by number."""
 
 import io
+import warnings
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -13,9 +14,14 @@ import numpy as np
 
 from .decode import Source, VideoError
 from .index import Index, frames_at, make_index
+from .whole import cut_short
 
 BACKENDS = ('av', 'decord')
 HANGS_DECORD = ('mpegts',)
+
+
+class CutShortWarning(UserWarning):
+    """A video of which only a part was copied or downloaded; it is read so far."""
 
 
 class VideoReader:
@@ -300,6 +306,7 @@ def open_video(
     short_side: int | None = None,
     backend: str | None = None,
     num_threads: int = 1,
+    whole: bool = False,
 ) -> VideoReader:
     """Open a video.
 
@@ -311,6 +318,8 @@ def open_video(
             file and as fast. decord is for comparing with MMAction2, see
             :func:`probe`.
         num_threads: Threads that decode.
+        whole: Whether to refuse a file of which only a part was copied or downloaded;
+            else there is a warning, and the part is read.
 
     Returns:
         The reader, which is a context manager too.
@@ -341,6 +350,11 @@ def open_video(
         reader = kind(source, short_side, reason)
         if not len(reader):
             raise source.error('no frame')
+        missing = cut_short(source, len(reader))
+        if missing and whole:
+            raise VideoError(f'{source.name}: {missing}')
+        if missing:
+            warnings.warn(f'{source.name}: {missing}', CutShortWarning, stacklevel=2)
     except BaseException:
         source.close()
         raise
