@@ -3,7 +3,7 @@ const byId = (id) => document.getElementById(id);
 const held = (kind) => [...document.querySelectorAll(`script[data-kind="${kind}"]`)];
 const settings = JSON.parse(held('settings')[0].textContent);
 const videos = held('video');
-const state = { video: null, frames: [], at: 0, timer: null };
+const state = { video: null, index: 0, frames: [], at: 0, timer: null };
 const nearest = (numbers, number) => {
   let best = 0;
   numbers.forEach((n, k) => {
@@ -218,6 +218,7 @@ function go(at) {
 }
 function openVideo(index) {
   stop();
+  state.index = index;
   state.video = JSON.parse(videos[index].textContent);
   byId('name').textContent = state.video.name;
   byId('finding').textContent = state.video.models.map(({ name, outcome }) => `${name}: ${outcome}`).join('; ');
@@ -274,12 +275,17 @@ byId('play').onclick = toggle;
 byId('compare').onchange = showPanels;
 addEventListener('resize', () => state.video && draw());
 addEventListener('keydown', (event) => {
-  if (event.target.matches('select, input, button') || event.ctrlKey || event.metaKey || event.altKey) return;
-  const moves = { ArrowLeft: -1, ArrowRight: 1 };
-  if (event.key in moves) {
+  const { key, target } = event;
+  if (target.matches('select, input') || event.ctrlKey || event.metaKey || event.altKey || !state.video) return;
+  if (target.matches('button') && key === ' ') return;
+  const moves = { ArrowLeft: -1, ArrowRight: 1 }, turns = { n: 1, p: -1 };
+  if (key in moves) {
     stop();
-    go(Math.max(0, Math.min(state.frames.length - 1, state.at + moves[event.key])));
-  } else if (event.key === ' ') toggle();
+    go(Math.max(0, Math.min(state.frames.length - 1, state.at + moves[key])));
+  } else if (key in turns) {
+    openVideo(Math.max(0, Math.min(videos.length - 1, state.index + turns[key])));
+    byId('gallery').children[state.index].scrollIntoView({ block: 'nearest' });
+  } else if (key === ' ') toggle();
   else return;
   event.preventDefault();
 });
