@@ -60,7 +60,8 @@ def import_all(folder: Path) -> None:
     hosts = 'mmaction.models, mmaction.datasets, mmaction.apis, mmdet.models'
     code = f'import {names}, mmattn.visualization, {hosts}; print(mmattn.__file__)'
     found = run(sys.executable, '-W', 'ignore', '-c', code, folder=folder)
-    if str(Path(sys.prefix).resolve()) not in str(Path(found.split()[-1]).resolve()):
+    paths = [word for word in found.split() if word.endswith('__init__.py')]
+    if not Path(paths[-1]).resolve().is_relative_to(Path(sys.prefix).resolve()):
         raise RuntimeError(f'expected the installed mmattn, got {found}')
 
 

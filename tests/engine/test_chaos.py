@@ -13,6 +13,7 @@ KILLS = 30
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # forty runs and as many again
 def test_no_work_is_lost(tmp_path, capsys):
     command = [sys.executable, '-W', 'ignore', SCRIPT, tmp_path, '0', str(KILLS)]
     result = subprocess.run(list(map(str, command)), capture_output=True, text=True)
