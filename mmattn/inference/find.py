@@ -51,7 +51,7 @@ def find_model(
         ValueError: If there is no such thing, or it lacks config or weights.
     """
     if isinstance(model, Config):
-        return ModelFiles(model, _given(weights), Path(model.filename or 'model').stem)
+        return _with_weights(model, weights, Path(model.filename or 'model').stem)
     path = Path(model)
     if path.is_dir():
         return _in_work_dir(path, weights)
@@ -63,7 +63,7 @@ def find_model(
             )
         return _in_checkpoint(str(model))
     config = find_config(path)
-    return ModelFiles(Config.fromfile(config), _given(weights), config.stem)
+    return _with_weights(Config.fromfile(config), weights, config.stem)
 
 
 def is_weights(name: str) -> bool:
@@ -141,8 +141,12 @@ def classes_in_meta(meta: Mapping[str, Any]) -> tuple[str, ...] | None:
     return tuple(map(str, classes))
 
 
-def _given(weights: str | Path | None) -> str | None:
-    return None if weights is None else _whole(str(weights))
+def _with_weights(cfg: Config, weights: str | Path | None, name: str) -> ModelFiles:
+    if weights is None:
+        return ModelFiles(cfg, None, name)
+    path = _whole(str(weights))
+    meta = {} if '://' in path else read_meta(path)
+    return ModelFiles(cfg, path, name, classes_in_meta(meta))
 
 
 def _whole(path: str) -> str:

@@ -72,6 +72,8 @@ def test_classes_travel_in_the_checkpoint(work_dir):
     torch.save(content, last(work_dir))
     assert find_model(work_dir).classes == ('run', 'hop', 'sit')
     assert find_model(last(work_dir)).classes == ('run', 'hop', 'sit')
+    assert find_model(FEATURES, last(work_dir)).classes == ('run', 'hop', 'sit')
+    assert find_model(FEATURES).classes is None
 
 
 def test_configs_are_found_by_name():
