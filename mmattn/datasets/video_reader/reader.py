@@ -354,7 +354,8 @@ def open_video(
         if missing and whole:
             raise VideoError(f'{source.name}: {missing}')
         if missing:
-            warnings.warn(f'{source.name}: {missing}', CutShortWarning, stacklevel=2)
+            # From here, so that each file is named once.
+            warnings.warn(f'{source.name}: {missing}', CutShortWarning, stacklevel=1)
     except BaseException:
         source.close()
         raise
