@@ -75,3 +75,36 @@ def test_the_command_prints_the_figures_of_the_bench(tmp_path, monkeypatch, caps
         ['pyramid', 'paper'],
         ['pyramid', 'tuned'],
     ]
+
+
+@pytest.fixture
+def explanations(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return runpy.run_path(str(BENCHMARKS / 'explanations.py'))
+
+
+def test_videos_of_every_class_in_turn(tmp_path, explanations):
+    rows = ['a b.mp4\t0', 'c.mp4\t0', 'd.mp4\t2', 'e.mp4\t0', 'f.mp4\t2']
+    (tmp_path / 'test.tsv').write_text('\n'.join(rows) + '\n')
+    found = explanations['held_out'](tmp_path, Path('own'))
+    assert [path.name for path in found] == [
+        'a b.mp4', 'd.mp4', 'c.mp4', 'f.mp4', 'e.mp4'
+    ]  # fmt: skip
+    assert {path.parent for path in found} == {Path('own')}
+
+
+@pytest.mark.slow
+def test_explanations(tmp_path, explanations, monkeypatch, capsys):
+    main = explanations['main']
+    main.__globals__['CLIPS'] = 4
+    options = ['--frames', '2', '--limit', '2', '--over', 'time', '--steps', '1']
+    options += ['--randoms', '1', '--sets', '0', '--out', str(tmp_path)]
+    monkeypatch.setattr(
+        sys, 'argv', ['explanations', 'keyframes', 'temporal_lstm', *options]
+    )
+    assert main() == 0
+    shown = capsys.readouterr().out
+    assert 'accuracy ' in shown
+    assert '| cls_head.frame_weights | time | 2 |' in shown
+    assert '| grad_cam backbone | time | 2 |' in shown
+    assert (tmp_path / 'keyframes-temporal_lstm/explain/index.html').is_file()
