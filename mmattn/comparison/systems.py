@@ -238,8 +238,15 @@ def _slowfast(shapes: Shapes, arm: str) -> dict:
         type='mmattn.SlowFastAttention', in_channels=32, num_layers=2, norm='layer'
     )
     if arm == 'tuned':
-        neck.update(num_layers=1, positions='T')
-    head = pooled_head(shapes.num_classes, 4 * 32, dropout)
+        neck.update(
+            num_layers=1,
+            temporal=False,
+            slow_kernel=None,
+            per_frame=True,
+            start='gathering',
+        )
+    width = 32 if arm == 'tuned' else 4 * 32
+    head = pooled_head(shapes.num_classes, width, dropout)
     return dict(reduce=32, neck=neck, head=head)
 
 
@@ -269,6 +276,7 @@ SYSTEMS = {
         False,
         'clips',
         _slowfast,
-        'frames compared with frames, one layer; dropout 0.5, also of the twin',
+        'the fast spatial branch alone, one layer over the places of each frame, which '
+        'gathers from the start; dropout 0.5, also of the twin',
     ),
 }

@@ -155,6 +155,27 @@ def test_attention_wins_where_one_frame_decides(monkeypatch):
 
 
 @pytest.mark.usefixtures('short_search')
+@pytest.mark.slow
+def test_self_attention_wins_where_one_place_of_each_frame_decides(monkeypatch):
+    """All places show one of the classes; a marked one shows that of the clip."""
+    torch.manual_seed(0)
+    data, top = stored(48), torch.randn(48, T, C, 9)
+    frames, places = torch.arange(T), torch.randint(0, 9, (48, T))
+    for k, label in enumerate(data.labels):
+        shown = torch.randint(0, 2, (T, 9))
+        shown[frames, places[k]] = label
+        top[k, frames[:, None], 1 + shown, torch.arange(9)] += 1
+        top[k, frames, 0, places[k]] += 8
+    data.maps = (data.maps[0], top.unflatten(3, (3, 3)).half())
+    recipe = Recipe(lr=1e-2, updates=40)
+    monkeypatch.setattr(training, 'RECIPES', (recipe,))
+    (row,) = compare_stored(
+        data, ['slowfast_attn'], seeds=2, forms=['tuned'], progress=False
+    ).rows
+    assert row.gain.low > 0
+    assert row.accuracy.mean > row.twin.mean + 0.1
+
+
 def test_nothing_is_claimed_of_noise():
     found = compare_stored(
         stored(12, signal=0.0), ['temporal_lstm'], seeds=1, recipe=SHORT, progress=False

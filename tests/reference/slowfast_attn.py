@@ -45,24 +45,35 @@ def folded(x, num_frames):
     return x if num_frames is None else x.reshape(-1, 1, *x.shape[2:])
 
 
-def spatial(p, x, num_frames=None):
-    """Eq. (1)-(3) for x (C, T, H, W): output and beta (H * W, H * W)."""
-    C, T, H, W = x.shape
+def queries(p, name, u):
+    """Queries, with a bias where there is one."""
+    y = conv(p[name], u)
+    return y + p['bias'].reshape(-1, 1, 1, 1) if 'bias' in p else y
+
+
+def spatial(p, x, num_frames=None, per_frame=False):
+    """Eq. (1)-(3) for x (C, T, H, W): output and beta (H * W, H * W), of each frame."""
+    _, T, H, W = x.shape
     u = folded(x, num_frames)
-    f, g, h = (conv(p[key], u) for key in ('F', 'G', 'h'))
+    f, g, h = conv(p['F'], u), queries(p, 'G', u), conv(p['h'], u)
     pixels = [(y, z) for y in range(H) for z in range(W)]
-    o, beta = attend(*([m[:, :, y, z].ravel() for y, z in pixels] for m in (f, g, h)))
-    out = x.copy()
-    for (y, z), o_j in zip(pixels, o, strict=True):
-        out[:, :, y, z] += p['gamma'] * o_j.reshape(C, T)
-    return out, beta
+    out, maps = x.copy(), []
+    for t in range(T) if per_frame else [slice(None)]:
+        o, beta = attend(
+            *([m[:, t, y, z].ravel() for y, z in pixels] for m in (f, g, h))
+        )
+        for (y, z), o_j in zip(pixels, o, strict=True):
+            here = out[:, t, y, z]
+            here += p['gamma'] * o_j.reshape(here.shape)
+        maps.append(beta)
+    return out, np.stack(maps) if per_frame else maps[0]
 
 
 def temporal(p, x, positions='CT', num_frames=None):
     """Eq. (4)-(6) for x (C, T, H, W): output and alpha."""
     C, T, H, W = x.shape
     u = folded(x, num_frames)
-    k, el, b = (conv(p[key], u) for key in ('K', 'L', 'b'))
+    k, el, b = conv(p['K'], u), queries(p, 'L', u), conv(p['b'], u)
     if positions == 'CT':
         k, el, b = (m.reshape(C, T, H, W) for m in (k, el, b))
         places = [(c, t) for c in range(C) for t in range(T)]
@@ -91,6 +102,8 @@ def layer_weights(state, prefix, kind):
     p = {'gamma': state[f'{prefix}.gamma']}
     for name, ours in zip(names, ('query', 'key', 'value'), strict=True):
         p[name] = state[f'{prefix}.{ours}.weight']
+    if f'{prefix}.query.bias' in state:
+        p['bias'] = state[f'{prefix}.query.bias']
     return p
 
 
@@ -103,6 +116,7 @@ def slowfast(
     num_layers=2,
     positions='CT',
     num_frames=None,
+    per_frame=False,
     pool='avg',
     norm=None,
     combination='concat',
@@ -122,7 +136,7 @@ def slowfast(
                 k = 2 * n  # a norm, or its place, is behind each
                 p = layer_weights(state, f'branches.{branch}.{k}', kind)
                 if kind == 'spatial':
-                    y, _ = spatial(p, y, num_frames)
+                    y, _ = spatial(p, y, num_frames, per_frame)
                 else:
                     y, _ = temporal(p, y, positions, num_frames)
                 if norm == 'layer':

@@ -48,6 +48,10 @@ class SlowFastAttention(BaseModule):
         reduction: Ratio of C to the channels of queries and keys where the equations
             leave these free.
         num_frames: Frames T if the projections act on all C T rows.
+        per_frame: Whether spatial attention looks at each frame alone, see
+            :class:`SpatialSelfAttention`.
+        start: How the modules start, 'identity' as the paper has it or 'gathering', see
+            :class:`SpatialSelfAttention`.
         pool: 'avg' (GAP) or 'max' (GMP) over frames and pixels, None for no pooling.
         norm: Layer normalization over the channels: 'layer' at each position after
             each attention module, 'pooled' of the branches' pooled features, or None.
@@ -82,6 +86,8 @@ class SlowFastAttention(BaseModule):
         positions: str = 'CT',
         reduction: int = 8,
         num_frames: int | None = None,
+        per_frame: bool = False,
+        start: str = 'identity',
         pool: str | None = 'avg',
         norm: str | None = None,
         combination: str = 'concat',
@@ -101,7 +107,12 @@ class SlowFastAttention(BaseModule):
                 self.branches[f'spatial_{speed}'] = _stacked(
                     [
                         SpatialSelfAttention(
-                            C, kernel, reduction=reduction, num_frames=num_frames
+                            C,
+                            kernel,
+                            reduction=reduction,
+                            num_frames=num_frames,
+                            per_frame=per_frame,
+                            start=start,
                         )
                         for _ in range(num_layers)
                     ],
@@ -116,6 +127,7 @@ class SlowFastAttention(BaseModule):
                             positions=positions,
                             reduction=reduction,
                             num_frames=num_frames,
+                            start=start,
                         )
                         for _ in range(num_layers)
                     ],

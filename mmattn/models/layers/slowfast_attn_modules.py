@@ -19,10 +19,11 @@ from mmattn.utils.arguments import require_choice
 from mmattn.utils.autograd import backward_is_not_enough
 
 POSITIONS = ('CT', 'T')
+STARTS = ('identity', 'gathering')
 
 
 class _SelfAttention(BaseModule):
-    """Three projections without bias, and a scale gamma that starts at 0.
+    """Three projections and a scale gamma of what is gathered.
 
     The equations' G and L are ``query`` (of position j), F and K are ``key`` (of
     position i), h and b are ``value``.
@@ -34,18 +35,27 @@ class _SelfAttention(BaseModule):
         key_channels: int,
         kernel_size: Sequence[int],
         num_frames: int | None,
+        start: str,
         init_cfg: dict | list[dict] | None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
+        require_choice('start', start, STARTS)
         kernel = _checked_kernel(kernel_size, num_frames)
         self.in_channels = in_channels
         self.num_frames = num_frames
         # W acts on the channels of each position, or on all C * T rows of Eq. (1).
         fold = num_frames or 1
-        self.query = _projection(fold * in_channels, fold * key_channels, kernel)
+        biased = start == 'gathering'
+        self.query = _projection(
+            fold * in_channels, fold * key_channels, kernel, bias=biased
+        )
         self.key = _projection(fold * in_channels, fold * key_channels, kernel)
         self.value = _projection(fold * in_channels, fold * in_channels, kernel)
         self.gamma = nn.Parameter(torch.zeros(1))  # FSDP shards no scalars
+        if self.query.bias is not None:
+            nn.init.normal_(self.query.bias)
+            nn.init.dirac_(self.value.weight)
+            nn.init.ones_(self.gamma)
 
     def forward(self, x: Tensor) -> Tensor:
         """Add what each position gathers from all others, scaled by gamma."""
@@ -98,6 +108,11 @@ class SpatialSelfAttention(_SelfAttention):
         reduction: Ratio of C to the channels of F and G, which have at least 1.
         num_frames: None for projections of the C channels of each position; T for
             projections of all C T rows, whose kernel has no extent in time.
+        per_frame: Whether each frame has a map of its own, whose vectors hold the
+            channels of that frame alone; False as the paper has it.
+        start: 'identity' as the paper has it, with a gamma of 0, or 'gathering': gamma
+            is 1, the values are the features themselves, and the queries have a bias
+            from N(0, 1), by which all positions can ask for the same.
         init_cfg: As in MMEngine.
 
     Shape:
@@ -120,22 +135,38 @@ class SpatialSelfAttention(_SelfAttention):
         *,
         reduction: int = 8,
         num_frames: int | None = None,
+        per_frame: bool = False,
+        start: str = 'identity',
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
+        if per_frame and num_frames is not None:
+            raise ValueError(
+                'num_frames: expected None with per_frame=True (projections of all C T '
+                f'rows mix the frames), got {num_frames}'
+            )
         width = _reduced(in_channels, reduction)
-        super().__init__(in_channels, width, kernel_size, num_frames, init_cfg)
+        super().__init__(in_channels, width, kernel_size, num_frames, start, init_cfg)
+        self.per_frame = per_frame
 
     def attend(
         self, query: Tensor, key: Tensor, value: Tensor, shape: torch.Size
     ) -> Tensor:
-        """Attend over the pixels."""
-        R, _, _, H, W = shape
+        """Attend over the pixels, of all frames at once or of each."""
+        R, C, T, H, W = shape
+        if self.per_frame:  # (R * T, C, 1, H, W)
+            query, key, value = (
+                x.transpose(1, 2).flatten(0, 1)[:, :, None] for x in (query, key, value)
+            )
         g, f, h = (_rows(x, 3).transpose(1, 2) for x in (query, key, value))
         if attention_wanted():
             beta = attention_map(g, f)  # Eq. (1): (R, H * W, H * W)
-            axes = ('row', 'query', 'y', 'x')
-            emit_attention(self, 'pixel_weights', beta.view(R, H * W, H, W), axes)
-        return fused_attention(g, f, h).transpose(1, 2)  # Eq. (2): (R, C * T, H * W)
+            frames, axes = ((T,), ('frame',)) if self.per_frame else ((), ())
+            beta = beta.view(R, *frames, H * W, H, W)
+            emit_attention(
+                self, 'pixel_weights', beta, ('row', *axes, 'query', 'y', 'x')
+            )
+        o = fused_attention(g, f, h).transpose(1, 2)  # Eq. (2): (R, C * T, H * W)
+        return o.view(R, T, C, H, W).transpose(1, 2) if self.per_frame else o
 
 
 @MODELS.register_module()
@@ -161,6 +192,7 @@ class TemporalSelfAttention(_SelfAttention):
         positions: 'CT' as the paper has it, or 'T'.
         reduction: Ratio of C to the channels of K and L with ``positions='T'``.
         num_frames: See :class:`SpatialSelfAttention`; needs ``positions='CT'``.
+        start: See :class:`SpatialSelfAttention`.
         init_cfg: As in MMEngine.
 
     Shape:
@@ -183,6 +215,7 @@ class TemporalSelfAttention(_SelfAttention):
         positions: str = 'CT',
         reduction: int = 8,
         num_frames: int | None = None,
+        start: str = 'identity',
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         require_choice('positions', positions, POSITIONS)
@@ -192,7 +225,7 @@ class TemporalSelfAttention(_SelfAttention):
                 f'rows mix the frames), got {num_frames}'
             )
         width = _reduced(in_channels, reduction) if positions == 'T' else in_channels
-        super().__init__(in_channels, width, kernel_size, num_frames, init_cfg)
+        super().__init__(in_channels, width, kernel_size, num_frames, start, init_cfg)
         self.positions = positions
 
     def attend(
@@ -274,8 +307,10 @@ def _rows(x: Tensor, start: int) -> Tensor:
     return x.reshape(len(x), rows, x.shape[start:].numel())
 
 
-def _projection(in_channels: int, out_channels: int, kernel: tuple) -> nn.Conv3d:
-    return nn.Conv3d(in_channels, out_channels, kernel, padding='same', bias=False)
+def _projection(
+    in_channels: int, out_channels: int, kernel: tuple, bias: bool = False
+) -> nn.Conv3d:
+    return nn.Conv3d(in_channels, out_channels, kernel, padding='same', bias=bias)
 
 
 def _reduced(channels: int, reduction: int) -> int:

@@ -20,8 +20,9 @@ BOTH = [
     (SpatialSelfAttention, {}),
     (TemporalSelfAttention, {}),
     (TemporalSelfAttention, {'positions': 'T'}),
+    (SpatialSelfAttention, {'per_frame': True}),
 ]
-both = pytest.mark.parametrize('kind, options', BOTH, ids=['S', 'T-CT', 'T-T'])
+both = pytest.mark.parametrize('kind, options', BOTH, ids=['S', 'T-CT', 'T-T', 'S-1'])
 KERNELS = [(1, 1, 1), (5, 1, 1), (3, 3, 1)]
 
 
@@ -43,6 +44,8 @@ def expected_of(module, x):
     options = dict(num_frames=module.num_frames)
     if kind == 'temporal':
         options['positions'] = module.positions
+    else:
+        options['per_frame'] = module.per_frame
     results = [run(weights, one.double().numpy(), **options) for one in x]
     outputs, maps = zip(*results, strict=True)
     return [torch.stack([torch.tensor(a) for a in part]) for part in (outputs, maps)]
@@ -61,9 +64,9 @@ def test_follows_the_equations(kind, options, kernel, dtype):
     expected, maps = expected_of(module, x)
     tolerance = CLOSE if dtype == torch.float64 else {'rtol': 1e-4, 'atol': 1e-5}
     torch.testing.assert_close(y.double(), expected, **tolerance)
-    weights = records[0].map.flatten(2).double()
+    weights = records[0].map.double().view(maps.shape)
     torch.testing.assert_close(weights, maps, **tolerance)
-    torch.testing.assert_close(weights.sum(2), torch.ones_like(weights[..., 0]))
+    torch.testing.assert_close(weights.sum(-1), torch.ones_like(weights[..., 0]))
 
 
 @pytest.mark.parametrize('kind', [SpatialSelfAttention, TemporalSelfAttention])
@@ -98,6 +101,13 @@ def test_projections_of_all_rows(kind, kernel):
             'frame_weights',
             ('row', 'query', 'frame'),
             (R, T, T),
+        ),
+        (
+            SpatialSelfAttention,
+            {'per_frame': True},
+            'pixel_weights',
+            ('row', 'frame', 'query', 'y', 'x'),
+            (R, T, H * W, H, W),
         ),
     ],
 )
@@ -150,6 +160,45 @@ def test_without_products_it_is_the_mean(kind, options, empty):
     axes = {'S': (3, 4), 'CT': (1, 2), 'T': (2,)}[getattr(module, 'positions', 'S')]
     mean = h.mean(dim=axes, keepdim=True).expand_as(x)
     torch.testing.assert_close(module(x), x + 0.7 * mean, **CLOSE)
+
+
+@both
+def test_biased_queries_follow_the_equations(kind, options):
+    module, x = make(kind, start='gathering', **options), features()
+    nn.init.normal_(module.value.weight)
+    assert set(module.state_dict()) - set(make(kind).state_dict()) == {'query.bias'}
+    torch.testing.assert_close(module(x), expected_of(module, x)[0], **CLOSE)
+
+
+@both
+@pytest.mark.parametrize('kernel', [(1, 1, 1), (5, 1, 1)], ids=str)
+def test_gathering_starts_with_the_features_themselves(kind, options, kernel):
+    module = kind(C, kernel, start='gathering', **options).double()
+    assert (module.query.bias != 0).all()
+    x = features()
+    torch.testing.assert_close(module.value(x), x, **CLOSE)
+    nn.init.zeros_(module.key.weight)
+    axes = {'S': (3, 4), 'CT': (1, 2), 'T': (2,)}[getattr(module, 'positions', 'S')]
+    torch.testing.assert_close(
+        module(x), x + x.mean(axes, keepdim=True).expand_as(x), **CLOSE
+    )
+
+
+def test_by_the_bias_all_places_ask_for_the_same():
+    options = dict(per_frame=True, start='gathering')
+    module, x = make(SpatialSelfAttention, **options), features()
+    nn.init.zeros_(module.query.weight)
+    with capture_attention(module) as records:
+        module(x)
+    weights = records[0].map.flatten(3)  # (R, T, H * W, H * W)
+    scores = torch.einsum('rcthw,c->rthw', module.key(x), module.query.bias)
+    expected = scores.flatten(2).softmax(-1)[:, :, None].expand_as(weights)
+    torch.testing.assert_close(weights, expected, **CLOSE)
+
+
+def test_frames_are_independent():
+    module, x = make(SpatialSelfAttention, per_frame=True), features()
+    torch.testing.assert_close(module(x)[:, :, 1:2], module(x[:, :, 1:2]), **CLOSE)
 
 
 def permuted(x, dim):
@@ -286,6 +335,16 @@ def test_fused_never_builds_the_map():
             TemporalSelfAttention,
             {'positions': 'T', 'num_frames': 4},
             'num_frames: expected None with .*, got 4',
+        ),
+        (
+            SpatialSelfAttention,
+            {'per_frame': True, 'num_frames': 4},
+            'num_frames: expected None with per_frame=True .*, got 4',
+        ),
+        (
+            TemporalSelfAttention,
+            {'start': 'mean'},
+            r"start: expected one of \('identity', 'gathering'\), got 'mean'",
         ),
     ],
 )
