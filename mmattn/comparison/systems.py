@@ -202,17 +202,21 @@ def _pyramid(shapes: Shapes, arm: str) -> dict:
 
 
 def _convlstm(shapes: Shapes, arm: str) -> dict:
+    reduce = None if arm in TUNED else 32
     attention = 'gap_dense' if arm == 'paper' else 'videolstm'
+    recurrence: dict[str, Any] = dict(
+        attention=attention if _attends(arm) else 'none', feature_size=shapes.size
+    )
+    if arm in TUNED:
+        recurrence.update(cell='lstm', hidden_channels=32)
     head = dict(
         type='mmattn.ConvLSTMHead',
         num_classes=shapes.num_classes,
-        in_channels=32,
+        in_channels=reduce or shapes.channels[-1],
         num_segments=shapes.num_frames,
-        recurrence=dict(
-            attention=attention if _attends(arm) else 'none', feature_size=shapes.size
-        ),
+        recurrence=recurrence,
     )
-    return dict(reduce=32, head=head)
+    return dict(reduce=reduce, head=head)
 
 
 def _stbta(shapes: Shapes, arm: str) -> dict:
@@ -263,7 +267,14 @@ SYSTEMS = {
         'whole frames, one scale, rows of unit sum, no losses, nearly uniform at first',
         positions=2,
     ),
-    'convlstm': System(8, False, 'sequence', _convlstm, 'none but the learning rate'),
+    'convlstm': System(
+        8,
+        False,
+        'sequence',
+        _convlstm,
+        "VideoLSTM's attention, and an LSTM with 32 channels on the sum of the places, "
+        'on maps that nothing has reduced',
+    ),
     'stbta': System(
         6,
         False,

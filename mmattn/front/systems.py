@@ -125,7 +125,7 @@ def _temporal_lstm(plan: Plan, stored: bool) -> dict[str, Any]:
 
 def _convlstm(plan: Plan, stored: bool) -> dict[str, Any]:
     attention = 'videolstm' if plan.attention else 'none'
-    layer = dict(hidden_channels=32, attention=attention)
+    layer = dict(hidden_channels=32, attention=attention, cell='lstm')
     head = dict(type='mmattn.ConvLSTMHead', recurrence=layer)
     return _frames(plan, plan.trunk.taps[-1], head, stored)
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
 from mmattn.comparison import training
 from mmattn.comparison.clips import read_clips
@@ -23,8 +24,10 @@ from mmattn.comparison.systems import ARMS, SYSTEMS, StoredModel
 from mmattn.comparison.training import (
     RECIPES,
     Recipe,
+    fit,
     folds_of,
     model_inputs,
+    probabilities,
     scaled,
     searched,
     shapes_of,
@@ -277,6 +280,51 @@ def test_files(tmp_path):
     assert float(rows[1]['gain']) == pytest.approx(100 * gain.mean, abs=1e-3)
     assert markdown.read_text() == found.table() + '\n'
     assert '<td>pyramid</td>' in page.read_text()
+
+
+def test_forms_of_the_convlstm():
+    data, system = stored(6), SYSTEMS['convlstm']
+    shapes = shapes_of(data, system)
+    models = {arm: StoredModel(system, shapes, arm) for arm in ARMS}
+    layers = {arm: model.head.recurrence for arm, model in models.items()}
+    assert [layer.pooled for layer in layers.values()] == [False, False, True, True]
+    widths = {arm: layer.hidden_channels for arm, layer in layers.items()}
+    assert widths == {'twin': 16, 'paper': 16, 'tuned twin': 32, 'tuned': 32}
+    maps = torch.randn(2, 8, C, SIDE, SIDE)
+    shuffled = maps.flatten(3)[..., torch.randperm(SIDE**2)].view_as(maps)
+    for arm in ('tuned twin', 'tuned'):  # no place is another's neighbor
+        torch.testing.assert_close(models[arm]((shuffled,)), models[arm]((maps,)))
+    means = maps.mean(dim=(3, 4), keepdim=True).expand_as(maps)
+    twin = models['tuned twin']
+    torch.testing.assert_close(twin((means,)), twin((maps,)))
+    assert not torch.allclose(models['tuned']((means,)), models['tuned']((maps,)))
+
+
+@pytest.mark.slow
+def test_convlstm_attention_finds_the_place_that_tells_the_class():
+    """Four places of a frame show a class, the marked one that of the clip."""
+    num_clips, system = 80, SYSTEMS['convlstm']
+    data = stored(num_clips, signal=0)
+    rng = torch.Generator().manual_seed(0)
+    shown = torch.randint(0, 2, (num_clips, T, 4), generator=rng)
+    shown[:, :, 0] = data.labels[:, None]
+    top = data.maps[-1].float().flatten(3)  # (N, T, C, places)
+    top[:, :, 1:3, :4] += 6 * F.one_hot(shown, 2).transpose(2, 3)
+    top[:, :, 0, 0] += 6
+    places = torch.rand(num_clips, T, 1, SIDE**2, generator=rng).argsort(3)
+    top = top.gather(3, places.expand_as(top)).unflatten(3, (SIDE, SIDE))
+    data.maps = (data.maps[0], top.half())
+    maps, shapes = model_inputs(data, system), shapes_of(data, system)
+    known, unknown = scaled(
+        system, tuple(x[:40] for x in maps), tuple(x[40:] for x in maps)
+    )
+    found = {}
+    for arm in ('tuned twin', 'tuned'):
+        model = fit(system, arm, shapes, known, data.labels[:40], Recipe(lr=1e-2), 0)
+        right = probabilities(model, unknown).argmax(1) == data.labels[40:]
+        found[arm] = right.float().mean().item()
+    assert found['tuned'] >= 0.95, found
+    assert found['tuned twin'] < 0.85, found
 
 
 def test_options_are_checked():

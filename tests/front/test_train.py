@@ -9,11 +9,22 @@ import torch
 from mmengine.config import Config
 
 import mmattn
+from mmattn.comparison.systems import SYSTEMS as COMPARED
+from mmattn.comparison.systems import Shapes
 from mmattn.evaluation import load_scores
-from mmattn.front.systems import SYSTEMS
+from mmattn.front.systems import SYSTEMS, Plan, system_model
 from mmattn.front.train import train
+from mmattn.front.trunks import DEFAULT, TRUNKS
 from mmattn.inference.attend import attend_to_videos
 from mmattn.inference.models import load_model
+
+
+@pytest.mark.parametrize('arm', ['tuned twin', 'tuned'])
+def test_convlstm_has_the_recommended_form(arm):
+    plan = Plan('convlstm', TRUNKS[DEFAULT], '', 5, attention=arm == 'tuned')
+    layer = system_model(plan)['cls_head']['recurrence']
+    compared = COMPARED['convlstm'].build(Shapes(5, (7,), (3, 2), 8), arm)
+    assert compared['head']['recurrence'] == dict(layer, feature_size=(3, 2))
 
 
 @pytest.mark.slow
