@@ -74,6 +74,7 @@ def parse(tool: Path, words: list[str]) -> None:
     with (
         mock.patch.object(argparse.ArgumentParser, name, parse_and_end),
         mock.patch.object(sys, 'argv', [str(tool), *words]),
+        mock.patch.object(sys, 'path', [str(tool.parent), *sys.path]),
         mock.patch.dict(os.environ),
         pytest.raises(Parsed),
     ):

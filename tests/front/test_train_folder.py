@@ -85,10 +85,10 @@ def test_broken_videos_and_other_files_are_named(command, data):
 
 
 def test_no_rights(command, data, monkeypatch):
-    def refuse(path):
+    def refuse(path, **options):
         if Path(path).name == '0.avi':
             raise PermissionError(errno.EACCES, 'Permission denied', str(path))
-        return opened(path)
+        return opened(path, **options)
 
     opened = sys.modules['mmattn.prepare.video_check'].open_video
     monkeypatch.setattr('mmattn.prepare.video_check.open_video', refuse)
