@@ -215,6 +215,8 @@ def argument_fault(kind: type, name: str, value: Any) -> str | None:
         same = value is known[name].default
         if not same and not fits(value, hint):
             return _fault(describe(hint), value)
+        if name == 'backbone' and isinstance(value, Mapping) and 'type' not in value:
+            return _fault("a config with the key 'type'", value)
         return _layer_fault(layers[name], value) if name in layers else None
     for option, layer in layers.items():
         if name in signature_of(layer).arguments:
@@ -248,7 +250,12 @@ def checked(kind: Class) -> Class:
     @functools.wraps(constructor)
     def construct(self: Any, *args: Any, **kwargs: Any) -> None:
         _check(kind, signature, args, kwargs)
-        constructor(self, *args, **kwargs)
+        try:
+            constructor(self, *args, **kwargs)
+        except AssertionError as error:  # of a class of the host
+            reason = f': {error}' if str(error) else ''
+            fault = _fault('what its base classes take', kwargs)
+            raise ValueError(f'{kind.__name__}: {fault}{reason}') from error
 
     kind.__init__ = construct  # type: ignore[method-assign,misc]
     if '__new__' in vars(kind):  # runs before

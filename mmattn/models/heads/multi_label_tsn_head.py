@@ -28,6 +28,8 @@ class MultiLabelTSNHead(TSNHead):
         average_clips: A video's score over its crops and clips: the mean of the
             sigmoids ('prob') or the sigmoid of the mean logit ('score').
         consensus: Config of what makes one of all frames, their mean by default.
+        dropout_ratio: Share of the features that training drops.
+        topk: Ranks up to which training reports the accuracy.
         **host_args: Arguments of MMAction2's ``TSNHead``, which rejects unknown ones.
 
     Shape:
@@ -52,6 +54,8 @@ class MultiLabelTSNHead(TSNHead):
         loss_cls: dict | None = None,
         average_clips: str = 'prob',
         consensus: dict | None = None,
+        dropout_ratio: float = 0.4,
+        topk: int | tuple[int, ...] = (1, 5),
         **host_args: Any,
     ) -> None:
         require_choice('average_clips', average_clips, AVERAGE_CLIPS)
@@ -63,6 +67,8 @@ class MultiLabelTSNHead(TSNHead):
             loss_cls=loss_cls or {'type': 'mmaction.BCELossWithLogits'},
             average_clips=average_clips,
             consensus=consensus or {'type': 'AvgConsensus', 'dim': 1},
+            dropout_ratio=dropout_ratio,
+            topk=topk,
             multi_class=True,
             **host_args,
         )

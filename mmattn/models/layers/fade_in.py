@@ -52,7 +52,7 @@ class FadeIn(BaseModule):
         self.in_channels = in_channels
         self.per_frame = per_frame
         self.module = build_attention('module', module, in_channels)
-        self.scale = nn.Parameter(torch.full((in_channels,), start))
+        self.scale = nn.Parameter(torch.full((in_channels,), float(start)))
 
     def forward(self, x: Tensor) -> Tensor:
         """Blend the module's output in."""

@@ -224,7 +224,8 @@ class TemporalSelfAttention(_SelfAttention):
                 "num_frames: expected None with positions='T' (projections of all C T "
                 f'rows mix the frames), got {num_frames}'
             )
-        width = _reduced(in_channels, reduction) if positions == 'T' else in_channels
+        reduced = _reduced(in_channels, reduction)
+        width = reduced if positions == 'T' else in_channels
         super().__init__(in_channels, width, kernel_size, num_frames, start, init_cfg)
         self.positions = positions
 
