@@ -240,10 +240,7 @@ class FrameRows:
 
     def frames(self, start: int, stop: int) -> AbstractContextManager:
         """Context in which a row is one frame, for rows ``start`` to ``stop``."""
-        if not attention_wanted():
-            return nullcontext()
-        rows = self._table()[start:stop]
-        return attention_rows(sample=rows[:, 0], crop=rows[:, 1], frames=rows[:, 2:])
+        return self.sequences(1, start, stop)
 
     def sequences(
         self, length: int, start: int = 0, stop: int | None = None, *, clip_len: int = 1
