@@ -61,6 +61,28 @@ class Bounds(NamedTuple):
         return self.low <= value and (self.high is None or value <= self.high)
 
 
+class Keys(NamedTuple):
+    """Key that a dict needs.
+
+    Args:
+        key: The key.
+    """
+
+    key: str
+
+    def __str__(self) -> str:
+        return f'with the key {self.key!r}'
+
+    def hold(self, value: Mapping) -> bool:
+        """Say whether a dict has it.
+
+        Args:
+            value: The dict.
+        """
+        return self.key in value
+
+
+Component = Annotated[dict, Keys('type')]
 Positive = Annotated[int, Bounds(1)]
 NotNegative = Annotated[int, Bounds(0)]
 Share = Annotated[float, Bounds(0, 1)]
@@ -108,8 +130,7 @@ def fits(value: Any, hint: Any) -> bool:
     if origin in (Union, types.UnionType):
         return any(fits(value, part) for part in args)
     if origin is Annotated:
-        bounds = [part for part in args[1:] if isinstance(part, Bounds)]
-        return fits(value, args[0]) and all(part.hold(value) for part in bounds)
+        return fits(value, args[0]) and all(part.hold(value) for part in args[1:])
     if origin is Literal:
         return any(type(value) is type(part) and value == part for part in args)
     if hint is None or hint is types.NoneType:
@@ -215,8 +236,6 @@ def argument_fault(kind: type, name: str, value: Any) -> str | None:
         same = value is known[name].default
         if not same and not fits(value, hint):
             return _fault(describe(hint), value)
-        if name == 'backbone' and isinstance(value, Mapping) and 'type' not in value:
-            return _fault("a config with the key 'type'", value)
         return _layer_fault(layers[name], value) if name in layers else None
     for option, layer in layers.items():
         if name in signature_of(layer).arguments:

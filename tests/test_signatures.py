@@ -17,6 +17,7 @@ from mmattn.registry import (
 from mmattn.reports.rows import configs_root
 from mmattn.signatures import (
     Bounds,
+    Component,
     NotNegative,
     Positive,
     Share,
@@ -50,6 +51,7 @@ RIGHT = [
     (1, Positive),
     (0, NotNegative),
     (1, Share),
+    (dict(type='A'), Component),
     (object(), Any),
     ([object()], Sequence[Any]),
 ]
@@ -78,6 +80,7 @@ WRONG = [
     (-1, NotNegative, 'int at least 0'),
     (1.5, Share, 'float from 0 to 1'),
     ('a', int | None, 'int or None'),
+    (dict(typ='A'), Component, "dict with the key 'type'"),
 ]
 
 
@@ -171,6 +174,24 @@ def test_keys_of_the_config_are_named():
     cfg.model.cls_head.num_classes = 5
     with pytest.raises(TypeError, match=r"^pipeline\[1\]\.strides: .* got 'strides'$"):
         check_arguments(cfg)
+
+
+@pytest.mark.parametrize(
+    'name, key',
+    [
+        ('ActionFasterRCNN', 'rpn_head'),
+        ('AttentionBackbone', 'backbone'),
+        ('FadeIn', 'module'),
+        ('FrameRecognizer', 'cls_head'),
+        ('Hourglass', 'attention'),
+        ('SegmentRecognizer', 'backbone'),
+        ('STBTA', 'channel_attention'),
+        ('TwoStreamDataset', 'flow'),
+    ],
+)
+def test_configs_of_components_need_a_type(name, key):
+    with pytest.raises(TypeError, match=rf"^a\.{key}: .* the key 'type'.*, got \{{}}$"):
+        check_arguments(dict(a={'type': f'mmattn.{name}', key: {}}))
 
 
 def test_classes_are_found_by_the_names_in_configs():

@@ -6,6 +6,7 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from mmattn.registry import DATASETS
+from mmattn.signatures import Component
 from mmattn.utils.alignment import align_videos
 
 from .base import CheckedActionDataset
@@ -41,7 +42,7 @@ class TwoStreamDataset(Dataset):
         ...     flow=dict(type='mmattn.ActionFrameDataset', ann_file='flow.txt'))
     """
 
-    def __init__(self, rgb: dict, flow: dict) -> None:
+    def __init__(self, rgb: Component, flow: Component) -> None:
         self.rgb, self.flow = _build('rgb', rgb), _build('flow', flow)
         # An array, which workers share; a list they would copy by counting references.
         self.order = np.array(align_videos(_listed(self.flow), _listed(self.rgb)))

@@ -14,6 +14,7 @@ from mmattn.models.backbones.base import StagedBackbone
 from mmattn.models.backbones.trial_run import PlaceShapes, called_places, run_on_zeros
 from mmattn.models.layers.build import build_attention
 from mmattn.registry import MODELS
+from mmattn.signatures import Component
 
 # Methods that leave out the classifier; a network without it gives vectors.
 FEATURES = {'timm': 'forward_features', 'torchvision': 'features'}
@@ -96,7 +97,7 @@ class AttentionBackbone(nn.Module):
 
     def __init__(
         self,
-        backbone: dict,
+        backbone: Component,
         *,
         attentions: Sequence[dict],
         input_shape: Sequence[int] | None = None,

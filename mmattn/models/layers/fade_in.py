@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from mmattn.models.layers.build import build_attention
 from mmattn.registry import MODELS
+from mmattn.signatures import Component
 
 
 @MODELS.register_module()
@@ -42,7 +43,7 @@ class FadeIn(BaseModule):
     def __init__(
         self,
         in_channels: int,
-        module: dict,
+        module: Component,
         *,
         per_frame: bool = False,
         start: float = 0.0,

@@ -13,7 +13,7 @@ from mmattn.models.layers.build import build_attention
 from mmattn.models.layers.clips import ClipModule, keep_layout
 from mmattn.models.layers.stbta_hourglass import Hourglass
 from mmattn.registry import MODELS
-from mmattn.signatures import Positive
+from mmattn.signatures import Component, Positive
 from mmattn.utils.arguments import require_choice
 from mmattn.utils.autograd import recomputing_possible
 
@@ -77,9 +77,9 @@ class STBTA(ClipModule):
         in_channels: Positive,
         t: int = 1,
         *,
-        spatial_attention: str | dict = 'sam1',
-        temporal_attention: str | dict = 'tam',
-        channel_attention: str | dict = 'se',
+        spatial_attention: str | Component = 'sam1',
+        temporal_attention: str | Component = 'tam',
+        channel_attention: str | Component = 'se',
         hourglass: dict | None = None,
         arrangement: str = 'sequential',
         sam_every_upsample: bool = False,

@@ -18,7 +18,7 @@ from mmattn.models.layers.clips import (
     unfold_clips,
 )
 from mmattn.registry import MODELS
-from mmattn.signatures import Positive
+from mmattn.signatures import Component, Positive
 from mmattn.utils.arguments import require_choice
 from mmattn.utils.autograd import recomputing_possible, transforms_active
 
@@ -124,7 +124,7 @@ class Hourglass(ClipModule):
         ceil_mode: bool = False,
         align_corners: bool = False,
         inflate: bool = False,
-        attention: dict | None = None,
+        attention: Component | None = None,
         with_cp: bool = False,
         num_segments: int | None = None,
         init_cfg: dict | list[dict] | None = None,

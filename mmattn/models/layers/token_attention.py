@@ -7,6 +7,7 @@ from torch import Tensor, cat
 
 from mmattn.models.layers.build import build_attention
 from mmattn.registry import MODELS
+from mmattn.signatures import Component
 from mmattn.utils.arguments import require_choice
 
 ORDERS = ('time first', 'time last')
@@ -48,7 +49,7 @@ class TokenAttention(BaseModule):
     def __init__(
         self,
         in_channels: int,
-        module: dict,
+        module: Component,
         *,
         grid: Sequence[int],
         class_tokens: int = 0,

@@ -11,7 +11,7 @@ from torch import Tensor
 from mmattn.models.layers.build import build_attention
 from mmattn.models.layers.clips import SegmentModule, fold_frames, unfold_clips
 from mmattn.registry import MODELS
-from mmattn.signatures import Positive
+from mmattn.signatures import Component, Positive
 
 
 @MODELS.register_module()
@@ -52,7 +52,7 @@ class AttentionNeck(SegmentModule):
     def __init__(
         self,
         in_channels: Positive,
-        module: dict,
+        module: Component,
         *,
         num_segments: int | None = None,
         init_cfg: dict | list[dict] | None = None,

@@ -10,6 +10,7 @@ from torch import nn
 
 from mmattn.attention.capture import attention_rows, attention_wanted
 from mmattn.registry import MODELS
+from mmattn.signatures import Component
 from mmattn.utils.arguments import require_some
 
 Inputs = torch.Tensor | list[torch.Tensor]
@@ -53,8 +54,8 @@ class FrameRecognizer(BaseRecognizer):
 
     def __init__(
         self,
-        backbone: dict,
-        cls_head: dict | None = None,
+        backbone: Component,
+        cls_head: Component | None = None,
         *,
         freeze_backbone: bool = False,
         chunk_frames: int = 16,

@@ -13,6 +13,7 @@ from mmattn.models.backbones.base import StagedBackbone
 from mmattn.models.necks.frame_reduction import split_taps
 from mmattn.models.recognizers.frame_recognizer import FrameRows, require_frames
 from mmattn.registry import MODELS
+from mmattn.signatures import Component
 
 
 @MODELS.register_module()
@@ -73,8 +74,8 @@ class ReductionRecognizer(BaseRecognizer):
 
     def __init__(
         self,
-        backbone: dict,
-        cls_head: dict | None = None,
+        backbone: Component,
+        cls_head: Component | None = None,
         *,
         reduction: dict,
         chunk_frames: int = 64,

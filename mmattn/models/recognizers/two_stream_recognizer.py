@@ -7,6 +7,7 @@ from mmengine.model import BaseModel
 from torch import Tensor
 
 from mmattn.registry import MODELS
+from mmattn.signatures import Component
 
 SUFFIX = '_stream_score'
 
@@ -52,8 +53,8 @@ class TwoStreamRecognizer(BaseModel):
 
     def __init__(
         self,
-        rgb: dict,
-        flow: dict,
+        rgb: Component,
+        flow: Component,
         *,
         weights: Sequence[float] = (1.0, 1.0),
         init_cfg: dict | None = None,
