@@ -6,7 +6,7 @@ import re
 import sys
 import textwrap
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 # Of the installed stack, about itself; a user cannot act on them.
@@ -111,6 +111,29 @@ def run_tool(main: Callable[[], int | None]) -> int:
             raise
         print(f'error: {error}', file=sys.stderr)
         return 2
+
+
+def tell_files(files: Iterable[object], broken: Sequence[str]) -> int:
+    """Print the files that a tool wrote, and what it could not read.
+
+    Args:
+        files: Paths of the files.
+        broken: A message for each input that is left out.
+
+    Returns:
+        The exit code, 1 if something is left out.
+
+    Example:
+        >>> tell_files(['a.png', 'b.png'], [])
+        a.png
+        b.png
+        0
+    """
+    for file in files:
+        print(file)
+    for message in broken:
+        print(f'broken: {message}', file=sys.stderr)
+    return 1 if broken else 0
 
 
 def is_refusal(error: BaseException) -> bool:

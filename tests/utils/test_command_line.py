@@ -3,10 +3,16 @@
 import argparse
 import sys
 import warnings
+from pathlib import Path
 
 import pytest
 
-from mmattn.utils.command_line import is_refusal, run_tool, tool_parser
+from mmattn.utils.command_line import (
+    is_refusal,
+    run_tool,
+    tell_files,
+    tool_parser,
+)
 
 DOC = """Count frames.
 
@@ -97,6 +103,12 @@ def test_exit_codes():
     assert run_tool(lambda: 3) == 3
     with pytest.raises(SystemExit, match='stopped'):
         run_tool(lambda: sys.exit('stopped'))
+
+
+def test_files_and_what_is_left_out(capsys):
+    assert tell_files([Path('a.png')], ['b.mp4: no frames']) == 1
+    assert capsys.readouterr() == ('a.png\n', 'broken: b.mp4: no frames\n')
+    assert tell_files([], []) == 0
 
 
 def test_only_named_warnings_are_silenced():

@@ -9,9 +9,10 @@ import sys
 
 from mmattn.datasets.proposals import load_proposals
 from mmattn.inference.find import split_command
+from mmattn.inference.model_arguments import add_model_arguments
 from mmattn.inference.models import load_models
-from mmattn.utils.command_line import run_tool, tool_parser
-from mmattn.utils.configs import add_split_option, set_split
+from mmattn.utils.command_line import run_tool, tell_files, tool_parser
+from mmattn.utils.configs import set_split
 from mmattn.visualization.attention_pictures import DrawOptions, draw_attention
 from mmattn.visualization.contact_sheet import FORMATS
 from mmattn.visualization.heat_overlay import KINDS, SCALES, OverlayStyle
@@ -20,18 +21,7 @@ from mmattn.visualization.heat_overlay import KINDS, SCALES, OverlayStyle
 def parse_args() -> argparse.Namespace:
     """Parse the arguments."""
     parser = tool_parser(__doc__)
-    parser.add_argument(
-        'model',
-        help='work folder, checkpoint that carries its config, or config (or its name) '
-        'followed by its weights',
-    )
-    parser.add_argument(
-        'videos',
-        nargs='+',
-        help='video files or folders of them; folders of frames or flow for models '
-        'that read those',
-    )
-    parser.add_argument('--out', required=True, help='folder for the results')
+    add_model_arguments(parser)
     parser.add_argument(
         '--compare',
         nargs='+',
@@ -39,17 +29,6 @@ def parse_args() -> argparse.Namespace:
         default=[],
         metavar=('MODEL', 'CHECKPOINT'),
         help='another model to show beside the first; may be given several times',
-    )
-    parser.add_argument(
-        '--persons',
-        help='for detectors: file with the boxes of persons by "video,second", .json, '
-        '.npz or .pkl as of AVA; clips around those seconds are drawn',
-    )
-    parser.add_argument(
-        '--map',
-        nargs='+',
-        metavar='PATTERN',
-        help="names of the maps, such as 'backbone.*'; all by default",
     )
     parser.add_argument(
         '--pick',
@@ -72,14 +51,11 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--columns', type=int, default=8, help='frames on a png')
     parser.add_argument('--top', type=int, default=5, help='number of classes listed')
-    parser.add_argument('--classes', help='text file with a class name per line')
     parser.add_argument(
         '--ground-truth',
         help='folder of files VIDEO.npz with key frames, marked in timelines',
     )
     parser.add_argument('--no-page', action='store_true', help='write no index.html')
-    parser.add_argument('--device', default='cpu', help='such as cuda:0')
-    add_split_option(parser)
     args = parser.parse_args()
     try:
         args.style = OverlayStyle(args.overlay, args.threshold, args.alpha, args.scale)
@@ -110,11 +86,7 @@ def main() -> int:
     files, broken = draw_attention(
         models, videos, args.out, persons=persons, options=options
     )
-    for file in files:
-        print(file)
-    for message in broken:
-        print(f'broken: {message}', file=sys.stderr)
-    return 1 if broken else 0
+    return tell_files(files, broken)
 
 
 def _pick(text: str) -> tuple[str, int]:

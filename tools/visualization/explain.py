@@ -14,38 +14,22 @@ from mmattn.explain.replacements import REPLACEMENTS
 from mmattn.explain.run import explain_videos
 from mmattn.explain.units import OVERS
 from mmattn.inference.find import split_command
+from mmattn.inference.model_arguments import add_model_arguments
 from mmattn.inference.models import load_models
-from mmattn.utils.command_line import run_tool, tool_parser
-from mmattn.utils.configs import add_split_option, set_split
+from mmattn.utils.command_line import run_tool, tell_files, tool_parser
+from mmattn.utils.configs import set_split
 
 
 def parse_args() -> argparse.Namespace:
     """Parse the arguments."""
     parser = tool_parser(__doc__)
-    parser.add_argument(
-        'model',
-        help='work folder, checkpoint that carries its config, or config (or its name) '
-        'followed by its weights',
-    )
-    parser.add_argument(
-        'videos',
-        nargs='+',
-        help='video files or folders of them; folders of frames or flow for models '
-        'that read those',
-    )
-    parser.add_argument('--out', required=True, help='folder for the results')
+    add_model_arguments(parser)
     parser.add_argument(
         '--maps',
         nargs='+',
         choices=METHODS,
         default=list(DEFAULTS),
         help='maps to judge',
-    )
-    parser.add_argument(
-        '--map',
-        nargs='+',
-        metavar='PATTERN',
-        help="names of the attention maps, such as 'backbone.*'; all by default",
     )
     parser.add_argument('--layer', default='backbone', help='layer of the class maps')
     parser.add_argument('--over', nargs='+', choices=OVERS, default=list(OVERS))
@@ -62,15 +46,11 @@ def parse_args() -> argparse.Namespace:
         type=int,
         help='number of the class to explain; by default the one that is predicted',
     )
-    parser.add_argument('--persons', help='for detectors, as in attention.py')
-    parser.add_argument('--classes', help='text file with a class name per line')
     parser.add_argument('--limit', type=int, help='take only so many videos')
     parser.add_argument(
         '--no-redraw', action='store_true', help='do not draw weights anew to compare'
     )
     parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--device', default='cpu', help='such as cuda:0')
-    add_split_option(parser)
     return parser.parse_args()
 
 
@@ -106,11 +86,7 @@ def main() -> int:
         limit=args.limit,
     )
     print(report.text)
-    for file in report.files:
-        print(file)
-    for message in report.broken:
-        print(f'broken: {message}', file=sys.stderr)
-    return 1 if report.broken else 0
+    return tell_files(report.files, report.broken)
 
 
 if __name__ == '__main__':

@@ -7,7 +7,7 @@ import sys
 
 from mmattn.datasets.proposals import load_proposals
 from mmattn.inference.models import load_models
-from mmattn.utils.command_line import run_tool, tool_parser
+from mmattn.utils.command_line import run_tool, tell_files, tool_parser
 from mmattn.utils.configs import add_split_option, set_split
 from mmattn.visualization.contact_sheet import FORMATS
 from mmattn.visualization.grad_cam import METHODS
@@ -89,11 +89,7 @@ def main() -> int:
         classes=args.classes,
         rgb=args.rgb,
     )
-    for picture in pictures:
-        print(picture)
-    for message in broken:
-        print(f'broken: {message}', file=sys.stderr)
-    return 1 if broken else 0
+    return tell_files(pictures, broken)
 
 
 if __name__ == '__main__':

@@ -9,7 +9,7 @@ import argparse
 import sys
 
 from mmattn.inference.models import load_model
-from mmattn.utils.command_line import run_tool, tool_parser
+from mmattn.utils.command_line import run_tool, tell_files, tool_parser
 from mmattn.utils.configs import add_split_option, find_config, set_split
 from mmattn.visualization.receptive_fields import FieldOptions, draw_receptive_fields
 
@@ -86,11 +86,7 @@ def main() -> int:
     files, broken = draw_receptive_fields(
         model, args.videos, args.out, others=others, options=options
     )
-    for file in files:
-        print(file)
-    for message in broken:
-        print(f'broken: {message}', file=sys.stderr)
-    return 1 if broken else 0
+    return tell_files(files, broken)
 
 
 if __name__ == '__main__':
