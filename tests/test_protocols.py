@@ -7,7 +7,6 @@ import copy
 import fnmatch
 import functools
 import importlib
-import inspect
 import re
 
 import pytest
@@ -16,6 +15,7 @@ from mmengine.config import Config
 from mmengine.registry import Registry, init_default_scope
 
 from mmattn.registry import DATASETS, METRICS, MODELS, TRANSFORMS
+from mmattn.signatures import EMPTY, signature_of
 from mmattn.utils.configs import configs_root
 
 PROTOCOLS = sorted(configs_root().rglob('protocol.yml'))
@@ -41,9 +41,9 @@ def default_of(node, argument):
     for registry in (MODELS, TRANSFORMS, DATASETS, METRICS):
         found = registry.get(f'mmattn.{kind}')
         if found is not None:
-            parameter = inspect.signature(found).parameters.get(argument)
-            if parameter is not None and parameter.default is not parameter.empty:
-                return parameter.default
+            known = signature_of(found).arguments.get(argument)
+            if known is not None and known.default is not EMPTY:
+                return known.default
     return MISSING
 
 

@@ -25,6 +25,7 @@ from mmattn import compat
 from mmattn.inference.models import load_model
 from mmattn.reports.row_tables import rows_page, with_table
 from mmattn.reports.rows import load_rows
+from mmattn.signatures import signature_of
 from mmattn.testing import make_tiny_data, shrink, train_and_test
 from mmattn.testing.numbered_videos import Film, write_film
 
@@ -154,7 +155,7 @@ def test_choices_are_arguments(readme):
         getattr(mmattn.models.layers, name) for name in mmattn.models.layers.__all__
     )
     known = [*components().values(), *filter(inspect.isclass, layers)]
-    arguments = {name for cls in known for name in inspect.signature(cls).parameters}
+    arguments = {name for cls in known for name in signature_of(cls).arguments}
     for row in table_with(readme, 'argument'):
         name = SPAN.findall(row['argument'])[0]
         assert name.split('.')[-1] in arguments, name

@@ -3,7 +3,7 @@
 Teja and Akunuri, Spatio-temporal attention for video action recognition.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from mmaction.structures import ActionDataSample
 from torch import Tensor, nn
@@ -32,18 +32,12 @@ class ConvLSTMHead(SequenceHead):
     Args:
         num_classes: Number of action classes.
         in_channels: Channels of the feature maps.
-        num_segments: Frames T of a sequence.
         recurrence: Options of :class:`AttentionConvLSTM`, such as
             ``dict(hidden_channels=16, attention='gap_dense')``.
         readout: 'gap' classifies the mean pixel of the state, 'flatten' all pixels,
             as many as ``recurrence.feature_size`` says.
-        step_reduction: 'mean' or 'sum' of the frames' losses.
-        loss_cls: Config of the loss of one frame.
-        label_smooth_eps: Weight of the uniform distribution in the labels.
-        topk: Accuracies to log; numbers above ``num_classes`` become ``num_classes``.
-        average_clips: Average over frames and sequences of 'prob' (probabilities) or
-            'score' (logits).
-        init_cfg: As in MMEngine; by default N(0, 0.01) in the classifier.
+        **options: The other arguments of
+            :class:`~mmattn.models.heads.sequence_head.SequenceHead`.
 
     Shape:
         - Input: (S * T, C, h, w) for S sequences, the T frames of a sequence next to
@@ -68,29 +62,12 @@ class ConvLSTMHead(SequenceHead):
         num_classes: int,
         in_channels: Positive = 512,
         *,
-        num_segments: int = 30,
         recurrence: dict | None = None,
         readout: str = 'gap',
-        step_reduction: str = 'mean',
-        loss_cls: dict | None = None,
-        label_smooth_eps: float = 0.0,
-        topk: int | tuple[int, ...] = (1, 5),
-        average_clips: str = 'prob',
-        init_cfg: dict | list[dict] | None = None,
+        **options: Any,
     ) -> None:
         require_choice('readout', readout, READOUTS)
-        super().__init__(
-            num_classes,
-            in_channels,
-            num_segments=num_segments,
-            test_steps=num_segments,
-            step_reduction=step_reduction,
-            loss_cls=loss_cls,
-            label_smooth_eps=label_smooth_eps,
-            topk=topk,
-            average_clips=average_clips,
-            init_cfg=init_cfg,
-        )
+        super().__init__(num_classes, in_channels, **options)
         self.recurrence = AttentionConvLSTM(in_channels, **(recurrence or {}))
         self.readout = readout
         h, w = (1, 1) if readout == 'gap' else self.recurrence.state_size
@@ -99,13 +76,7 @@ class ConvLSTMHead(SequenceHead):
 
     def step_logits(self, x: Tensor) -> Tensor:
         """Logits of each frame of each sequence, (S, T, num_classes)."""
-        if x.dim() != 4 or x.shape[1] != self.in_channels:
-            raise ValueError(
-                f'features: expected (frames, {self.in_channels}, h, w), as '
-                f'in_channels says, got {tuple(x.shape)}'
-            )
-        frames = x.unflatten(0, (-1, self.num_segments))  # (S, T, C, h, w)
-        states, weights = self.recurrence(frames)
+        states, weights = self.recurrence(self._map_sequences(x))
         self._emit(weights)
         if self.readout == 'gap':
             states = states.mean(dim=(3, 4), keepdim=True)

@@ -23,15 +23,14 @@ class SequenceHead(BaseHead):
 
     A video is one sequence of frames or several (windows, crops). The training loss of
     a sequence is that of its steps, and that of a batch the mean over its sequences.
-    The test score is the mean over the last ``test_steps`` steps, and of a video the
-    mean over its sequences. Subclasses define :meth:`step_logits` and the classifier
-    ``fc_cls``.
+    The test score is the mean over the last ``test_steps`` steps, all where a subclass
+    sets no other number, and of a video the mean over its sequences. Subclasses define
+    :meth:`step_logits` and the classifier ``fc_cls``.
 
     Args:
         num_classes: Number of action classes.
         in_channels: Width of the frame features.
         num_segments: Frames T of a sequence.
-        test_steps: Last steps that make the test score.
         step_reduction: 'sum' or 'mean' of the steps' losses.
         loss_cls: Config of the loss of one step.
         label_smooth_eps: Weight of the uniform distribution in the labels.
@@ -49,9 +48,8 @@ class SequenceHead(BaseHead):
         num_classes: int,
         in_channels: Positive,
         *,
-        num_segments: int,
-        test_steps: int,
-        step_reduction: str,
+        num_segments: int = 30,
+        step_reduction: str = 'mean',
         loss_cls: dict | None = None,
         label_smooth_eps: float = 0.0,
         topk: int | tuple[int, ...] = (1, 5),
@@ -75,7 +73,7 @@ class SequenceHead(BaseHead):
         )
         require_several_classes(self)
         self.num_segments = num_segments
-        self.test_steps = test_steps
+        self.test_steps = num_segments
         self.step_reduction = step_reduction
 
     def forward(
@@ -176,6 +174,15 @@ class SequenceHead(BaseHead):
         for sample, rows in zip(data_samples, logits.split(counts), strict=True):
             self._write_prediction(sample, rows)
         return data_samples
+
+    def _map_sequences(self, x: Tensor) -> Tensor:
+        """Sequences of maps, (S, T, C, h, w)."""
+        if x.dim() != 4 or x.shape[1] != self.in_channels:
+            raise ValueError(
+                f'features: expected (frames, {self.in_channels}, h, w), as '
+                f'in_channels says, got {tuple(x.shape)}'
+            )
+        return x.unflatten(0, (-1, self.num_segments))
 
     def _write_prediction(self, sample: ActionDataSample, logits: Tensor) -> None:
         """Write what is predicted of a video from the logits of its sequences."""

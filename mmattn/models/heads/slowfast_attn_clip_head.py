@@ -4,6 +4,8 @@ Kim, Kim and Kim, Spatio-temporal SlowFast self-attention network for action
 recognition.
 """
 
+from typing import Any
+
 from torch import Tensor, nn
 
 from mmattn.models.heads.sequence_head import SequenceHead
@@ -29,11 +31,8 @@ class SlowFastClipHead(SequenceHead):
         slowfast: Options of :class:`~mmattn.models.layers.SlowFastAttention`, such as
             ``dict(channels=64)``.
         dropout: Probability before the classifier.
-        loss_cls: Config of the loss.
-        label_smooth_eps: Weight of the uniform distribution in the labels.
-        topk: Accuracies to log; numbers above ``num_classes`` become ``num_classes``.
-        average_clips: Average over clips of 'prob' (probabilities) or 'score' (logits).
-        init_cfg: As in MMEngine; by default N(0, 0.01) in the classifier.
+        **options: The other arguments of
+            :class:`~mmattn.models.heads.sequence_head.SequenceHead`.
 
     Shape:
         - Input: (S * T, C, h, w) for S clips, the T frames of a clip next to each
@@ -59,24 +58,10 @@ class SlowFastClipHead(SequenceHead):
         attention: bool = True,
         slowfast: dict | None = None,
         dropout: float = 0.5,
-        loss_cls: dict | None = None,
-        label_smooth_eps: float = 0.0,
-        topk: int | tuple[int, ...] = (1, 5),
-        average_clips: str = 'prob',
-        init_cfg: dict | list[dict] | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__(
-            num_classes,
-            in_channels,
-            num_segments=num_segments,
-            test_steps=1,
-            step_reduction='mean',
-            loss_cls=loss_cls,
-            label_smooth_eps=label_smooth_eps,
-            topk=topk,
-            average_clips=average_clips,
-            init_cfg=init_cfg,
-        )
+        super().__init__(num_classes, in_channels, num_segments=num_segments, **options)
+        self.test_steps = 1
         self.attention: nn.Module = _ClipMean(in_channels)
         if attention:
             self.attention = SlowFastAttention(in_channels, **(slowfast or {}))
@@ -85,12 +70,7 @@ class SlowFastClipHead(SequenceHead):
 
     def step_logits(self, x: Tensor) -> Tensor:
         """Logits of each clip, (S, 1, num_classes)."""
-        if x.dim() != 4 or x.shape[1] != self.in_channels:
-            raise ValueError(
-                f'features: expected (frames, {self.in_channels}, h, w), as '
-                f'in_channels says, got {tuple(x.shape)}'
-            )
-        clips = x.unflatten(0, (-1, self.num_segments)).transpose(1, 2)
+        clips = self._map_sequences(x).transpose(1, 2)
         pooled = self.attention(clips).flatten(1)  # (S, out_channels)
         logits = self.fc_cls(self.dropout(pooled))
         return logits[:, None].to(self.fc_cls.weight.dtype)

@@ -3,7 +3,7 @@
 Liu, Tian and Wang, Improving human action recognition by temporal attention.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -27,18 +27,13 @@ class TemporalLSTMHead(SequenceHead):
     Args:
         num_classes: Number of action classes.
         in_channels: Width of the frame features.
-        num_segments: Frames T of a sequence.
         lstm: Options of :class:`TemporalAttentionLSTM`, such as
             ``dict(num_steps=30, query='concat')``; its ``num_steps`` are the iterations
             D over a sequence, by default ``num_segments``.
         test_steps: Last steps that make the test score, 1 to D.
         step_reduction: 'sum' of the steps' losses, as Eq. (8), or 'mean'.
-        loss_cls: Config of the loss of one step.
-        label_smooth_eps: Weight of the uniform distribution in the labels.
-        topk: Accuracies to log; numbers above ``num_classes`` become ``num_classes``.
-        average_clips: Average over steps and sequences of 'prob' (probabilities) or
-            'score' (logits).
-        init_cfg: As in MMEngine; by default N(0, 0.01) in the classifier.
+        **options: The other arguments of
+            :class:`~mmattn.models.heads.sequence_head.SequenceHead`.
 
     Shape:
         - Input: (S * T, C) or (S * T, C, h, w) for S sequences, the T frames of a
@@ -68,15 +63,10 @@ class TemporalLSTMHead(SequenceHead):
         num_classes: int,
         in_channels: Positive = 4096,
         *,
-        num_segments: int = 30,
         lstm: dict | None = None,
         test_steps: int = 10,
         step_reduction: str = 'sum',
-        loss_cls: dict | None = None,
-        label_smooth_eps: float = 0.0,
-        topk: int | tuple[int, ...] = (1, 5),
-        average_clips: str = 'prob',
-        init_cfg: dict | list[dict] | None = None,
+        **options: Any,
     ) -> None:
         lstm = dict(num_steps=30) | (lstm or {})
         if not 1 <= test_steps <= lstm['num_steps']:
@@ -85,17 +75,9 @@ class TemporalLSTMHead(SequenceHead):
                 f'{test_steps}'
             )
         super().__init__(
-            num_classes,
-            in_channels,
-            num_segments=num_segments,
-            test_steps=test_steps,
-            step_reduction=step_reduction,
-            loss_cls=loss_cls,
-            label_smooth_eps=label_smooth_eps,
-            topk=topk,
-            average_clips=average_clips,
-            init_cfg=init_cfg,
+            num_classes, in_channels, step_reduction=step_reduction, **options
         )
+        self.test_steps = test_steps
         self.lstm = TemporalAttentionLSTM(in_channels, **lstm)
         self.fc_cls = nn.Linear(self.lstm.hidden_channels, num_classes)
 
