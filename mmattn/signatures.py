@@ -61,6 +61,21 @@ class Bounds(NamedTuple):
         return self.low <= value and (self.high is None or value <= self.high)
 
 
+class Odd:
+    """What is an odd number above 0."""
+
+    def __str__(self) -> str:
+        return 'above 0 and odd'
+
+    def hold(self, value: Any) -> bool:
+        """Say whether a number is one.
+
+        Args:
+            value: The number.
+        """
+        return value > 0 and value % 2 == 1
+
+
 class Keys(NamedTuple):
     """Key that a dict needs.
 
@@ -84,6 +99,7 @@ class Keys(NamedTuple):
 
 Component = Annotated[dict, Keys('type')]
 Positive = Annotated[int, Bounds(1)]
+OddNumber = Annotated[int, Odd()]
 NotNegative = Annotated[int, Bounds(0)]
 Share = Annotated[float, Bounds(0, 1)]
 Weight = Annotated[float, Bounds(0)]
@@ -214,7 +230,7 @@ def signature_of(kind: Any) -> Signature:
     return Signature(arguments, is_open=bool(constructors))
 
 
-def argument_fault(kind: type, name: str, value: Any) -> str | None:
+def argument_fault(kind: type, name: str, value: Any) -> TypeError | ValueError | None:
     """Say what is wrong with an argument of a constructor.
 
     A class that hands a dict of options on to a layer names both in ``layer_options``;
@@ -227,7 +243,8 @@ def argument_fault(kind: type, name: str, value: Any) -> str | None:
         value: What the user gave.
 
     Returns:
-        What was expected and what came, None if nothing is wrong.
+        What was expected and what came, None if nothing is wrong; a ``ValueError`` if
+        the value is of the right type and out of its range.
     """
     known, is_open = signature_of(kind)
     layers: dict[str, type] = getattr(kind, 'layer_options', {})
@@ -235,15 +252,16 @@ def argument_fault(kind: type, name: str, value: Any) -> str | None:
         hint = known[name].hint
         same = value is known[name].default
         if not same and not fits(value, hint):
-            return _fault(describe(hint), value)
+            error = ValueError if fits(value, _without_range(hint)) else TypeError
+            return error(_fault(describe(hint), value))
         return _layer_fault(layers[name], value) if name in layers else None
     for option, layer in layers.items():
         if name in signature_of(layer).arguments:
-            return _fault(f'{option}=dict({name}=...)', value)
+            return TypeError(_fault(f'{option}=dict({name}=...)', value))
     if is_open:
         return None
     names = f'one of the arguments {", ".join(known)}' if known else 'no arguments'
-    return f'expected {names}, got {name!r}'
+    return TypeError(f'expected {names}, got {name!r}')
 
 
 def checked(kind: Class) -> Class:
@@ -318,7 +336,7 @@ def check_config(node: Any, find: Callable[[str], type | None], path: str = '') 
             if kind is not None and key not in BESIDE:
                 fault = argument_fault(kind, key, value)
                 if fault:
-                    raise _error(fault, f'{place}: {fault}')
+                    raise type(fault)(f'{place}: {fault}')
             check_config(value, find, place)
     elif isinstance(node, (list, tuple)):
         for number, value in enumerate(node):
@@ -337,18 +355,20 @@ def _check(
     for key, value in {**named, **kwargs}.items():
         fault = argument_fault(kind, key, value)
         if fault:
-            raise _error(fault, f'{name}: {key}: {fault}')
+            raise type(fault)(f'{name}: {key}: {fault}')
     for key, argument in known.items():
         needed = argument.default is EMPTY and key in signature.parameters
         if needed and key not in named and key not in kwargs:
             raise TypeError(f'{name}: {key}: expected a value, got none')
 
 
-def _layer_fault(layer: type, options: Mapping[str, Any] | None) -> str | None:
+def _layer_fault(
+    layer: type, options: Mapping[str, Any] | None
+) -> TypeError | ValueError | None:
     for key, value in (options or {}).items():
         fault = argument_fault(layer, key, value)
         if fault:
-            return f'{key}: {fault}'
+            return type(fault)(f'{key}: {fault}')
     return None
 
 
@@ -395,6 +415,15 @@ def _fault(expected: str, value: Any) -> str:
     return f'expected {expected}, got {shown}'
 
 
-def _error(fault: str, message: str) -> Exception:
-    ranges = ('expected one of (', ' at least ', ' from ')
-    return (ValueError if any(x in fault for x in ranges) else TypeError)(message)
+def _without_range(hint: Any) -> Any:
+    """The type alone of an annotation that may name a range or choices."""
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Annotated:
+        return args[0]
+    if origin is Literal:
+        return Union[tuple(type(part) for part in args)]
+    if origin in (Union, types.UnionType):
+        return Union[tuple(_without_range(part) for part in args)]
+    if origin is tuple:
+        return types.GenericAlias(tuple, tuple(map(_without_range, args)))
+    return hint

@@ -19,6 +19,7 @@ from mmattn.signatures import (
     Bounds,
     Component,
     NotNegative,
+    OddNumber,
     Positive,
     Share,
     checked,
@@ -151,12 +152,32 @@ def test_missing_arguments_are_named(registry):
     assert registry.build(dict(type='Mine', width=2, other=3)).width == 2
 
 
-def test_ranges_are_value_errors():
+@pytest.mark.parametrize(
+    'key, far, other, words',
+    [
+        ('share', 2, '2', 'float from 0 to 1'),
+        ('side', -3, 3.0, 'int above 0 and odd or None'),
+        ('sides', (3, 4), (3, '5'), 'tuple of 2 int above 0 and odd'),
+        ('way', 'left', 3, r"one of \('up', 'down'\)"),
+    ],
+)
+def test_ranges_are_value_errors(key, far, other, words):
+    @checked
     class Range:
-        def __init__(self, share: Annotated[float, Bounds(0, 1)] = 0.5) -> None: ...
+        def __init__(
+            self,
+            *,
+            share: Annotated[float, Bounds(0, 1)] = 0.5,
+            side: OddNumber | None = None,
+            sides: tuple[OddNumber, OddNumber] = (3, 5),
+            way: Literal['up', 'down'] = 'up',
+        ) -> None: ...
 
-    with pytest.raises(ValueError, match=r'^Range: share: .* from 0 to 1, got 2$'):
-        checked(Range)(share=2)
+    Range(**{key: {'share': 1, 'side': 7, 'sides': [1, 3], 'way': 'down'}[key]})
+    with pytest.raises(ValueError, match=rf'^Range: {key}: expected {words}, got'):
+        Range(**{key: far})
+    with pytest.raises(TypeError, match=rf'^Range: {key}: expected {words}, got'):
+        Range(**{key: other})
 
 
 def test_keys_of_the_config_are_named():
@@ -190,7 +211,7 @@ def test_keys_of_the_config_are_named():
     ],
 )
 def test_configs_of_components_need_a_type(name, key):
-    with pytest.raises(TypeError, match=rf"^a\.{key}: .* the key 'type'.*, got \{{}}$"):
+    with pytest.raises(ValueError, match=rf"^a\.{key}: .* key 'type'.*, got \{{}}$"):
         check_arguments(dict(a={'type': f'mmattn.{name}', key: {}}))
 
 

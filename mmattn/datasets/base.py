@@ -5,7 +5,7 @@ import gc
 import logging
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from mmengine.dataset import Compose
 from mmengine.fileio import isfile
 from mmengine.logging import print_log
 
+from mmattn.signatures import NotNegative
 from mmattn.utils.text import DELIMITERS, read_lines, split_fields
 
 from .samplers import seeded_rng
@@ -219,17 +220,11 @@ class CheckedActionDataset(BaseActionDataset):
         ann_file: str,
         pipeline: Sequence[Any],
         *,
-        on_broken: str = 'replace',
-        max_refetch: int = 20,
+        on_broken: Literal['replace', 'raise'] = 'replace',
+        max_refetch: NotNegative = 20,
         allow_unlabeled: bool = False,
         **host_args: Any,
     ) -> None:
-        if on_broken not in ('replace', 'raise'):
-            raise ValueError(
-                f"expected `on_broken` to be 'replace' or 'raise', got {on_broken!r}"
-            )
-        if max_refetch < 0:
-            raise ValueError(f'expected `max_refetch` of 0 or more, got {max_refetch}')
         if allow_unlabeled and not host_args.get('multi_class'):
             raise ValueError(
                 'expected multi_class=True with `allow_unlabeled`, got multi_class='

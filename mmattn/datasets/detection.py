@@ -23,6 +23,7 @@ from mmattn.datasets.ava import (
 from mmattn.datasets.base import AnnotationFileNotFoundError, without_collector
 from mmattn.datasets.proposals import frame_key, load_proposals, match_proposals
 from mmattn.registry import DATASETS
+from mmattn.signatures import Share
 
 WHOLE_FRAME = np.array([[0.0, 0.0, 1.0, 1.0]])
 
@@ -68,13 +69,9 @@ class ActionDetectionDataset(AVADataset):
         *,
         proposal_file: str | None = None,
         custom_classes: Sequence[int] | None = None,
-        person_det_score_thr: float = 0.9,
+        person_det_score_thr: Share = 0.9,
         **host_args: Any,
     ) -> None:
-        if not 0 <= person_det_score_thr <= 1:
-            raise ValueError(
-                f'person_det_score_thr: expected 0 to 1, got {person_det_score_thr}'
-            )
         num_classes = host_args.get('num_classes', 81)
         self.columns = _columns(custom_classes, num_classes, host_args)
         self.custom = custom_classes is not None

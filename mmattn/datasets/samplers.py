@@ -10,6 +10,7 @@ import torch
 from mmengine.dataset import DefaultSampler
 
 from mmattn.registry import DATA_SAMPLERS
+from mmattn.signatures import NotNegative
 
 
 class SeededIndex(int):
@@ -111,14 +112,12 @@ class SeededSampler(DefaultSampler):
         dataset: Sized,
         shuffle: bool = True,
         *,
-        seed: int | None = None,
+        seed: NotNegative | None = None,
         infinite: bool = False,
         round_up: bool = True,
     ) -> None:
         if len(dataset) == 0:
             raise ValueError('expected `dataset` with at least one sample, got none')
-        if seed is not None and seed < 0:
-            raise ValueError(f'expected `seed` of 0 or more, got {seed}')
         super().__init__(dataset, shuffle=shuffle, seed=seed, round_up=round_up)
         self.infinite = infinite
         self.skipped = 0

@@ -462,9 +462,9 @@ def test_repeated_videos_are_named(tmp_path, warnings_logged):
 
 
 def test_wrong_arguments(videos):
-    with pytest.raises(ValueError, match="`on_broken` to be 'replace' or 'raise'"):
+    with pytest.raises(ValueError, match=r"on_broken: expected one of .*, got 'skip'"):
         dataset(videos, on_broken='skip')
-    with pytest.raises(ValueError, match='expected `max_refetch` of 0 or more'):
+    with pytest.raises(ValueError, match='max_refetch: expected int at least 0'):
         dataset(videos, max_refetch=-1)
     with pytest.raises(TypeError, match='num_clases'):
         dataset(videos, num_clases=3)

@@ -78,5 +78,5 @@ def test_mistakes_show_before_training(shrunk, tmp_path, stem, options, message)
 
 def test_bad_option():
     hook = dict(type='mmattn.AttentionPictureHook', interval=0)
-    with pytest.raises(ValueError, match='interval: expected at least 1, got 0'):
+    with pytest.raises(ValueError, match='interval: expected int at least 1, got 0'):
         HOOKS.build(hook)

@@ -176,5 +176,5 @@ def test_checkpoint_of_old_torch_is_read(shrunk, checkpoint, tmp_path):
 
 @pytest.mark.parametrize('min_match', [-0.1, 1.1])
 def test_bad_min_match(min_match):
-    with pytest.raises(ValueError, match='min_match: expected 0 to 1'):
+    with pytest.raises(ValueError, match='min_match: expected float from 0 to 1'):
         CheckpointGuardHook(min_match=min_match)

@@ -157,5 +157,5 @@ def test_masks_may_be_infinite(tmp_path):
 
 
 def test_patience_is_checked():
-    with pytest.raises(ValueError, match='patience: expected at least 1, got 0'):
+    with pytest.raises(ValueError, match='patience: expected int at least 1, got 0'):
         DivergenceHook(patience=0)

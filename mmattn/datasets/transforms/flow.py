@@ -1,12 +1,11 @@
 """Mirroring optical flow, and its storage as gray images."""
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from mmaction.datasets.transforms import Flip, TenCrop
 
 from mmattn.registry import TRANSFORMS
-from mmattn.utils.arguments import require_choice
 
 ZERO_LEVEL = 128
 NEGATED_LEVELS = np.arange(255, -1, -1, dtype=np.uint8)
@@ -148,9 +147,11 @@ class FlowFlip(Flip):
     """
 
     def __init__(
-        self, flip_ratio: float = 0.5, direction: str = 'horizontal', **host_args: Any
+        self,
+        flip_ratio: float = 0.5,
+        direction: Literal['horizontal', 'vertical'] = 'horizontal',
+        **host_args: Any,
     ) -> None:
-        require_choice('direction', direction, ('horizontal', 'vertical'))
         super().__init__(flip_ratio, direction, **host_args)
 
     def transform(self, results: dict) -> dict:

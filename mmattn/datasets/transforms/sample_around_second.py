@@ -4,6 +4,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mmattn.registry import TRANSFORMS
+from mmattn.signatures import Positive
 
 from ..base import BrokenVideoError
 from ..video_reader import frames_at
@@ -47,13 +48,11 @@ class SampleAroundSecond(BaseTransform):
 
     def __init__(
         self,
-        clip_len: int = 32,
+        clip_len: Positive = 32,
         clip_seconds: float = 32 / 15,
         *,
         test_mode: bool = False,
     ) -> None:
-        if not isinstance(clip_len, int) or clip_len < 1:
-            raise ValueError(f'clip_len: expected at least 1, got {clip_len!r}')
         if not clip_seconds > 0:
             raise ValueError(f'clip_seconds: expected above 0, got {clip_seconds!r}')
         self.clip_len = clip_len

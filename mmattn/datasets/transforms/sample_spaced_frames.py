@@ -1,14 +1,15 @@
 """Frames at equal distances over a whole video."""
 
+from typing import Literal
+
 import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mmattn.registry import TRANSFORMS
+from mmattn.signatures import Positive
 
 from ..base import BrokenVideoError
 from .sample_windows import write_positions
-
-PLACES = ('middle', 'ends')
 
 
 @TRANSFORMS.register_module()
@@ -43,13 +44,9 @@ class SampleSpacedFrames(BaseTransform):
         [0, 3, 6, 9]
     """
 
-    def __init__(self, num_frames: int = 30, *, place: str = 'middle') -> None:
-        if not isinstance(num_frames, int) or num_frames < 1:
-            raise ValueError(
-                f'expected `num_frames` to be a positive integer, got {num_frames!r}'
-            )
-        if place not in PLACES:
-            raise ValueError(f'expected `place` to be one of {PLACES}, got {place!r}')
+    def __init__(
+        self, num_frames: Positive = 30, *, place: Literal['middle', 'ends'] = 'middle'
+    ) -> None:
         self.num_frames = num_frames
         self.place = place
 

@@ -1,15 +1,14 @@
 """Windows of successive frames over a whole video."""
 
+from typing import Literal
+
 import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mmattn.registry import TRANSFORMS
+from mmattn.signatures import Positive
 
 from ..base import BrokenVideoError
-
-MODES = ('all', 'random', 'center')
-TAILS = ('last', 'drop', 'pad')
-SHORTS = ('repeat_last', 'loop')
 
 
 def window_starts(
@@ -133,14 +132,14 @@ class SampleWindows(BaseTransform):
 
     def __init__(
         self,
-        window_frames: int = 30,
+        window_frames: Positive = 30,
         *,
-        stride: int | None = None,
-        clip_len: int = 1,
-        mode: str = 'all',
-        tail: str = 'last',
-        short: str = 'repeat_last',
-        max_windows: int | None = None,
+        stride: Positive | None = None,
+        clip_len: Positive = 1,
+        mode: Literal['all', 'random', 'center'] = 'all',
+        tail: Literal['last', 'drop', 'pad'] = 'last',
+        short: Literal['repeat_last', 'loop'] = 'repeat_last',
+        max_windows: Positive | None = None,
     ) -> None:
         self.window_frames = window_frames
         self.stride = window_frames if stride is None else stride
@@ -149,20 +148,6 @@ class SampleWindows(BaseTransform):
         self.tail = tail
         self.short = short
         self.max_windows = max_windows
-        for name in ('window_frames', 'stride', 'clip_len', 'max_windows'):
-            value = getattr(self, name)
-            if name == 'max_windows' and value is None:
-                continue
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(
-                    f'expected `{name}` to be a positive integer, got {value!r}'
-                )
-        for name, choices in (('mode', MODES), ('tail', TAILS), ('short', SHORTS)):
-            if getattr(self, name) not in choices:
-                raise ValueError(
-                    f'expected `{name}` to be one of {choices}, '
-                    f'got {getattr(self, name)!r}'
-                )
         if max_windows is not None and mode != 'all':
             raise ValueError(f"expected mode='all' with `max_windows`, got {mode!r}")
 

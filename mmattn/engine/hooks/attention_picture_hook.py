@@ -10,6 +10,7 @@ from mmengine.model import is_model_wrapper
 
 from mmattn.inference.inputs import read_input
 from mmattn.registry import HOOKS
+from mmattn.signatures import Positive
 from mmattn.utils.arrays import evenly
 
 
@@ -39,16 +40,13 @@ class AttentionPictureHook(Hook):
         self,
         indices: Sequence[int] = (0,),
         *,
-        interval: int = 1,
+        interval: Positive = 1,
         names: Sequence[str] | None = None,
-        num_columns: int = 8,
+        num_columns: Positive = 8,
         style: dict[str, Any] | None = None,
     ) -> None:
         from mmattn.visualization.heat_overlay import OverlayStyle
 
-        for name, value in (('interval', interval), ('num_columns', num_columns)):
-            if value < 1:
-                raise ValueError(f'{name}: expected at least 1, got {value}')
         self.indices = list(indices)
         self.interval = interval
         self.names = names

@@ -12,6 +12,7 @@ from mmengine.runner import BaseLoop
 from mmattn.models.weights.checkpoints import checkpoint_fault, find_whole_checkpoint
 from mmattn.models.weights.checks import require_weights
 from mmattn.registry import HOOKS
+from mmattn.signatures import Share
 
 
 @HOOKS.register_module()
@@ -34,9 +35,7 @@ class CheckpointGuardHook(Hook):
         ValueError: Naming the file, and the first keys that do not fit.
     """
 
-    def __init__(self, min_match: float = 0.5) -> None:
-        if not 0 <= min_match <= 1:
-            raise ValueError(f'min_match: expected 0 to 1, got {min_match}')
+    def __init__(self, min_match: Share = 0.5) -> None:
         self.min_match = min_match
 
     def before_run(self, runner: Any) -> None:

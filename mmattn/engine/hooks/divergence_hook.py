@@ -9,6 +9,7 @@ from mmengine.model import is_model_wrapper
 
 from mmattn.models.weights.checkpoints import last_saved
 from mmattn.registry import HOOKS
+from mmattn.signatures import Positive
 from mmattn.utils.finite import count_not_finite
 
 
@@ -42,9 +43,7 @@ class DivergenceHook(Hook):
 
     priority = 'HIGH'  # after RuntimeInfoHook's log, before everything that keeps
 
-    def __init__(self, *, patience: int = 20) -> None:
-        if patience < 1:
-            raise ValueError(f'patience: expected at least 1, got {patience}')
+    def __init__(self, *, patience: Positive = 20) -> None:
         self.patience = patience
         self.in_succession = 0
         self.not_finite_before: set[str] = set()

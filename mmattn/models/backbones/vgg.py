@@ -5,13 +5,13 @@ recognition, table 1. The weight names are torchvision's.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 from torch import Tensor, nn
 
 from mmattn.models.backbones.base import StagedBackbone
 from mmattn.registry import MODELS
-from mmattn.signatures import Positive, Share
+from mmattn.signatures import Bounds, Positive, Share
 
 BLOCK_CONVS = {
     11: (1, 1, 2, 2, 2),
@@ -80,15 +80,13 @@ class VGG(StagedBackbone):
         batch_norm: bool = False,
         fc_channels: Positive = 4096,
         dropout: Share = 0.5,
-        input_size: int = 224,
+        input_size: Annotated[int, Bounds(32)] = 224,
         fc_relu: bool = True,
         out: str | Sequence[str] = 'fc6',
         **options: Any,
     ) -> None:
         if depth not in BLOCK_CONVS:
             raise ValueError(f'depth: expected one of {list(BLOCK_CONVS)}, got {depth}')
-        if input_size < 32:
-            raise ValueError(f'input_size: expected at least 32, got {input_size}')
         self.depth = depth
         self.batch_norm = batch_norm
         self.fc_channels = fc_channels

@@ -3,7 +3,7 @@
 Teja and Akunuri, Spatio-temporal attention for video action recognition.
 """
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from mmaction.structures import ActionDataSample
 from torch import Tensor, nn
@@ -13,9 +13,6 @@ from mmattn.models.heads.sequence_head import SequenceHead
 from mmattn.models.layers.convlstm_attention import AttentionConvLSTM
 from mmattn.registry import MODELS
 from mmattn.signatures import Positive
-from mmattn.utils.arguments import require_choice
-
-READOUTS = ('gap', 'flatten')
 
 
 @MODELS.register_module()
@@ -63,10 +60,9 @@ class ConvLSTMHead(SequenceHead):
         in_channels: Positive = 512,
         *,
         recurrence: dict | None = None,
-        readout: str = 'gap',
+        readout: Literal['gap', 'flatten'] = 'gap',
         **options: Any,
     ) -> None:
-        require_choice('readout', readout, READOUTS)
         super().__init__(num_classes, in_channels, **options)
         self.recurrence = AttentionConvLSTM(in_channels, **(recurrence or {}))
         self.readout = readout

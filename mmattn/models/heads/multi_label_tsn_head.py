@@ -1,6 +1,6 @@
 """Classification of videos that show any number of classes."""
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from mmaction.models.heads import TSNHead
@@ -9,9 +9,6 @@ from torch import Tensor
 
 from mmattn.registry import MODELS
 from mmattn.signatures import Positive
-from mmattn.utils.arguments import require_choice
-
-AVERAGE_CLIPS = ('prob', 'score')
 
 
 @MODELS.register_module()
@@ -52,13 +49,12 @@ class MultiLabelTSNHead(TSNHead):
         in_channels: Positive,
         *,
         loss_cls: dict | None = None,
-        average_clips: str = 'prob',
+        average_clips: Literal['prob', 'score'] = 'prob',
         consensus: dict | None = None,
         dropout_ratio: float = 0.4,
         topk: int | tuple[int, ...] = (1, 5),
         **host_args: Any,
     ) -> None:
-        require_choice('average_clips', average_clips, AVERAGE_CLIPS)
         if host_args.pop('multi_class', True) is not True:
             raise ValueError('multi_class: expected True, got another value')
         super().__init__(

@@ -2,6 +2,7 @@
 
 import math
 from abc import abstractmethod
+from typing import Literal
 
 import torch
 from mmaction.evaluation import top_k_accuracy
@@ -12,10 +13,6 @@ from torch.nn import functional as F
 
 from mmattn.models.heads.class_counts import require_several_classes
 from mmattn.signatures import Positive
-from mmattn.utils.arguments import require_choice
-
-STEP_REDUCTIONS = ('sum', 'mean')
-AVERAGE_CLIPS = ('prob', 'score')
 
 
 class SequenceHead(BaseHead):
@@ -48,18 +45,14 @@ class SequenceHead(BaseHead):
         num_classes: int,
         in_channels: Positive,
         *,
-        num_segments: int = 30,
-        step_reduction: str = 'mean',
+        num_segments: Positive = 30,
+        step_reduction: Literal['sum', 'mean'] = 'mean',
         loss_cls: dict | None = None,
         label_smooth_eps: float = 0.0,
         topk: int | tuple[int, ...] = (1, 5),
-        average_clips: str = 'prob',
+        average_clips: Literal['prob', 'score'] = 'prob',
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
-        require_choice('step_reduction', step_reduction, STEP_REDUCTIONS)
-        require_choice('average_clips', average_clips, AVERAGE_CLIPS)
-        if num_segments < 1:
-            raise ValueError(f'num_segments: expected at least 1, got {num_segments}')
         ks = (topk,) if isinstance(topk, int) else topk
         super().__init__(
             num_classes,

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from mmattn.models.heads.sequence_head import SequenceHead
 from mmattn.models.layers.slowfast_attn import SlowFastAttention
 from mmattn.registry import MODELS
+from mmattn.signatures import Positive
 
 
 @MODELS.register_module()
@@ -52,9 +53,9 @@ class SlowFastClipHead(SequenceHead):
     def __init__(
         self,
         num_classes: int,
-        in_channels: int = 512,
+        in_channels: Positive = 512,
         *,
-        num_segments: int = 16,
+        num_segments: Positive = 16,
         attention: bool = True,
         slowfast: dict | None = None,
         dropout: float = 0.5,

@@ -3,7 +3,7 @@
 Liu, Tian and Wang, Improving human action recognition by temporal attention.
 """
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
 
@@ -65,7 +65,7 @@ class TemporalLSTMHead(SequenceHead):
         *,
         lstm: dict | None = None,
         test_steps: int = 10,
-        step_reduction: str = 'sum',
+        step_reduction: Literal['sum', 'mean'] = 'sum',
         **options: Any,
     ) -> None:
         lstm = dict(num_steps=30) | (lstm or {})

@@ -27,8 +27,6 @@ class SegmentModule(BaseModule):
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
-        if num_segments is not None and num_segments < 1:
-            raise ValueError(f'num_segments: expected at least 1, got {num_segments}')
         self.num_segments = num_segments
 
 

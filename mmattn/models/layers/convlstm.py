@@ -65,8 +65,6 @@ class ConvLSTMCell(nn.Module):
         peepholes: bool = False,
     ) -> None:
         super().__init__()
-        if kernel_size < 1 or kernel_size % 2 == 0:
-            raise ValueError(f'kernel_size: expected an odd number, got {kernel_size}')
         if peepholes and not hidden:
             raise ValueError(
                 "peepholes: expected False with state='attention_only', whose memory "

@@ -6,7 +6,7 @@ Teja and Akunuri, Spatio-temporal attention for video action recognition, sectio
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import cast
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -20,14 +20,13 @@ from mmattn.models.layers.convlstm_state_attention import (
     PixelMeanAttention,
     UniformAttention,
 )
-from mmattn.utils.arguments import require_choice
+from mmattn.signatures import OddNumber, checked
 from mmattn.utils.autograd import recomputing_possible
 
-READINGS = ('videolstm', 'gap_dense', 'pixel_mean', 'channel', 'none')
-STATES = ('carried', 'attention_only')
-CELLS = ('convlstm', 'lstm')
+Reading = Literal['videolstm', 'gap_dense', 'pixel_mean', 'channel', 'none']
 
 
+@checked
 class AttentionConvLSTM(nn.Module):
     r"""Weigh each frame's map by the last state, and feed it to a ConvLSTM.
 
@@ -85,24 +84,17 @@ class AttentionConvLSTM(nn.Module):
         in_channels: int,
         hidden_channels: int = 16,
         *,
-        attention: str = 'videolstm',
+        attention: Reading = 'videolstm',
         attention_channels: int | None = None,
-        attention_kernel: int = 1,
-        state: str = 'carried',
-        cell: str = 'convlstm',
-        kernel_size: int = 3,
+        attention_kernel: OddNumber = 1,
+        state: Literal['carried', 'attention_only'] = 'carried',
+        cell: Literal['convlstm', 'lstm'] = 'convlstm',
+        kernel_size: OddNumber = 3,
         peepholes: bool = False,
         feature_size: tuple[int, int] = (7, 7),
         with_cp: bool = False,
     ) -> None:
         super().__init__()
-        require_choice('attention', attention, READINGS)
-        require_choice('state', state, STATES)
-        require_choice('cell', cell, CELLS)
-        if attention_kernel < 1 or attention_kernel % 2 == 0:
-            raise ValueError(
-                f'attention_kernel: expected an odd number, got {attention_kernel}'
-            )
         if cell == 'lstm' and attention == 'pixel_mean':
             raise ValueError(
                 "attention: expected another than 'pixel_mean' with cell='lstm', whose "

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from mmattn.attention.capture import emit_attention
 from mmattn.registry import MODELS
-from mmattn.signatures import Positive
+from mmattn.signatures import OddNumber, Positive
 
 
 @MODELS.register_module()
@@ -44,15 +44,13 @@ class EfficientChannelAttention(BaseModule):
         self,
         in_channels: Positive,
         *,
-        kernel_size: int | None = None,
+        kernel_size: OddNumber | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
         if kernel_size is None:
             kernel_size = int(abs(math.log2(in_channels) / 2 + 0.5))
             kernel_size += 1 - kernel_size % 2
-        if kernel_size < 1 or kernel_size % 2 == 0:
-            raise ValueError(f'kernel_size: expected an odd number, got {kernel_size}')
         self.in_channels = in_channels
         self.conv = nn.Conv1d(1, 1, kernel_size, padding=kernel_size // 2, bias=False)
 
@@ -98,15 +96,11 @@ class ConvBlockAttention(BaseModule):
         self,
         in_channels: Positive,
         *,
-        reduction: int = 16,
-        kernel_size: int = 7,
+        reduction: Positive = 16,
+        kernel_size: OddNumber = 7,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
-        if reduction < 1:
-            raise ValueError(f'reduction: expected at least 1, got {reduction}')
-        if kernel_size < 1 or kernel_size % 2 == 0:
-            raise ValueError(f'kernel_size: expected an odd number, got {kernel_size}')
         self.in_channels = in_channels
         hidden = max(in_channels // reduction, 1)
         self.mlp = nn.Sequential(

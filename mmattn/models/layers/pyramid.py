@@ -6,7 +6,7 @@ classification, sections 3.1 and 3.2.
 
 from collections.abc import Callable, Sequence
 from functools import reduce
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from mmengine.model import xavier_init
@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from mmattn.attention.capture import emit_attention
 from mmattn.models.layers.precision import full_precision
-from mmattn.utils.arguments import require_choice
+from mmattn.signatures import Positive, checked
 
 FUSIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     'mul': torch.mul,
@@ -23,8 +23,10 @@ FUSIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     'max': torch.maximum,
 }
 CASCADES = {'cascade2': 2, 'cascade3': 3}  # kernel of the steps
-NORMS = ('l2', 'sum')
-POOLS = ('adaptive', 'average', 'conv', *CASCADES)
+Size = tuple[Positive, Positive]
+Fusion = Literal['mul', 'sum', 'max']
+Norm = Literal['l2', 'sum']
+Pool = Literal['adaptive', 'average', 'conv', 'cascade2', 'cascade3']
 
 
 class PyramidOutput(NamedTuple):
@@ -43,6 +45,7 @@ class PyramidOutput(NamedTuple):
     scores: tuple[Tensor, ...]
 
 
+@checked
 class PyramidAttention(nn.Module):
     r"""Aggregate the maps of K frames to one map of the same size.
 
@@ -92,23 +95,18 @@ class PyramidAttention(nn.Module):
     def __init__(
         self,
         in_channels: Sequence[int],
-        top_size: tuple[int, int] | None,
+        top_size: Size | None,
         *,
-        fusion: str = 'mul',
-        pool: str = 'adaptive',
-        norm: str = 'l2',
+        fusion: Fusion = 'mul',
+        pool: Pool = 'adaptive',
+        norm: Norm = 'l2',
     ) -> None:
         super().__init__()
-        require_choice('fusion', fusion, FUSIONS)
-        require_choice('pool', pool, POOLS)
-        require_choice('norm', norm, NORMS)
         if len(in_channels) < 1 or (top_size is None and len(in_channels) > 1):
             raise ValueError(
                 'in_channels: expected one or more scales, one with top_size=None, '
                 f'got {in_channels} and top_size={top_size}'
             )
-        if top_size is not None and (len(top_size) != 2 or min(top_size) < 1):
-            raise ValueError(f'top_size: expected (H, W) or None, got {top_size}')
         self.in_channels = tuple(in_channels)
         self.fusion = fusion
         self.pool = pool

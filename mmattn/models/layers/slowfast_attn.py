@@ -5,21 +5,21 @@ recognition, section 3.3 and Fig. 2.
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmattn.models.layers.slowfast_attn_modules import (
+    Kernel,
+    Positions,
     SpatialSelfAttention,
+    Start,
     TemporalSelfAttention,
 )
 from mmattn.registry import MODELS
 from mmattn.signatures import Positive
-
-COMBINATIONS = ('concat', 'sum', 'mean')
-POOLS = ('avg', 'max', None)
-NORMS = ('layer', 'pooled', None)
 
 
 @MODELS.register_module()
@@ -76,25 +76,28 @@ class SlowFastAttention(BaseModule):
     def __init__(
         self,
         in_channels: Positive,
-        channels: int | None = None,
+        channels: Positive | None = None,
         *,
         spatial: bool = True,
         temporal: bool = True,
-        num_layers: int = 2,
-        slow_kernel: Sequence[int] | None = (5, 1, 1),
-        fast_kernel: Sequence[int] | None = (1, 1, 1),
-        positions: str = 'CT',
-        reduction: int = 8,
-        num_frames: int | None = None,
+        num_layers: Positive = 2,
+        slow_kernel: Kernel | None = (5, 1, 1),
+        fast_kernel: Kernel | None = (1, 1, 1),
+        positions: Positions = 'CT',
+        reduction: Positive = 8,
+        num_frames: Positive | None = None,
         per_frame: bool = False,
-        start: str = 'identity',
-        pool: str | None = 'avg',
-        norm: str | None = None,
-        combination: str = 'concat',
+        start: Start = 'identity',
+        pool: Literal['avg', 'max', None] = 'avg',
+        norm: Literal['layer', 'pooled', None] = None,
+        combination: Literal['concat', 'sum', 'mean'] = 'concat',
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
-        _check_options(num_layers, pool, norm, combination)
+        if norm == 'pooled' and pool is None:
+            raise ValueError(
+                "pool: expected 'avg' or 'max' with norm='pooled', got None"
+            )
         C = in_channels if channels is None else channels
         self.reduce: nn.Module = nn.Identity()
         if in_channels != C:
@@ -188,17 +191,3 @@ def _stacked(
         has_norm = norm == 'layer'
         branch.append(ChannelNorm(layer.in_channels) if has_norm else nn.Identity())
     return branch
-
-
-def _check_options(
-    num_layers: int, pool: str | None, norm: str | None, combination: str
-) -> None:
-    if num_layers < 1:
-        raise ValueError(f'num_layers: expected at least 1, got {num_layers}')
-    choices = dict(pool=POOLS, norm=NORMS, combination=COMBINATIONS)
-    values = dict(pool=pool, norm=norm, combination=combination)
-    for key, allowed in choices.items():
-        if values[key] not in allowed:
-            raise ValueError(f'{key}: expected one of {allowed}, got {values[key]!r}')
-    if norm == 'pooled' and pool is None:
-        raise ValueError("pool: expected 'avg' or 'max' with norm='pooled', got None")

@@ -5,6 +5,7 @@ recognition, sections 3.1 and 3.2.
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -14,12 +15,12 @@ from torch import Tensor, nn
 from mmattn.attention.capture import attention_wanted, emit_attention
 from mmattn.models.layers.precision import full_precision
 from mmattn.registry import MODELS
-from mmattn.signatures import Positive
-from mmattn.utils.arguments import require_choice
+from mmattn.signatures import OddNumber, Positive
 from mmattn.utils.autograd import backward_is_not_enough
 
-POSITIONS = ('CT', 'T')
-STARTS = ('identity', 'gathering')
+Kernel = tuple[OddNumber, OddNumber, OddNumber]
+Positions = Literal['CT', 'T']
+Start = Literal['identity', 'gathering']
 
 
 class _SelfAttention(BaseModule):
@@ -33,14 +34,18 @@ class _SelfAttention(BaseModule):
         self,
         in_channels: Positive,
         key_channels: int,
-        kernel_size: Sequence[int],
-        num_frames: int | None,
-        start: str,
+        kernel_size: Kernel,
+        num_frames: Positive | None,
+        start: Start,
         init_cfg: dict | list[dict] | None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
-        require_choice('start', start, STARTS)
-        kernel = _checked_kernel(kernel_size, num_frames)
+        kernel = tuple(kernel_size)
+        if num_frames is not None and kernel[0] != 1:
+            raise ValueError(
+                f'num_frames: expected a kernel_size of 1 in time, got {num_frames} '
+                f'and {kernel}'
+            )
         self.in_channels = in_channels
         self.num_frames = num_frames
         # W acts on the channels of each position, or on all C * T rows of Eq. (1).
@@ -131,12 +136,12 @@ class SpatialSelfAttention(_SelfAttention):
     def __init__(
         self,
         in_channels: Positive,
-        kernel_size: Sequence[int] = (1, 1, 1),
+        kernel_size: Kernel = (1, 1, 1),
         *,
-        reduction: int = 8,
-        num_frames: int | None = None,
+        reduction: Positive = 8,
+        num_frames: Positive | None = None,
         per_frame: bool = False,
-        start: str = 'identity',
+        start: Start = 'identity',
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         if per_frame and num_frames is not None:
@@ -144,7 +149,7 @@ class SpatialSelfAttention(_SelfAttention):
                 'num_frames: expected None with per_frame=True (projections of all C T '
                 f'rows mix the frames), got {num_frames}'
             )
-        width = _reduced(in_channels, reduction)
+        width = max(in_channels // reduction, 1)
         super().__init__(in_channels, width, kernel_size, num_frames, start, init_cfg)
         self.per_frame = per_frame
 
@@ -210,22 +215,22 @@ class TemporalSelfAttention(_SelfAttention):
     def __init__(
         self,
         in_channels: Positive,
-        kernel_size: Sequence[int] = (1, 1, 1),
+        kernel_size: Kernel = (1, 1, 1),
         *,
-        positions: str = 'CT',
-        reduction: int = 8,
-        num_frames: int | None = None,
-        start: str = 'identity',
+        positions: Positions = 'CT',
+        reduction: Positive = 8,
+        num_frames: Positive | None = None,
+        start: Start = 'identity',
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
-        require_choice('positions', positions, POSITIONS)
         if positions == 'T' and num_frames is not None:
             raise ValueError(
                 "num_frames: expected None with positions='T' (projections of all C T "
                 f'rows mix the frames), got {num_frames}'
             )
-        reduced = _reduced(in_channels, reduction)
-        width = reduced if positions == 'T' else in_channels
+        width = in_channels
+        if positions == 'T':
+            width = max(in_channels // reduction, 1)
         super().__init__(in_channels, width, kernel_size, num_frames, start, init_cfg)
         self.positions = positions
 
@@ -312,23 +317,3 @@ def _projection(
     in_channels: int, out_channels: int, kernel: tuple, bias: bool = False
 ) -> nn.Conv3d:
     return nn.Conv3d(in_channels, out_channels, kernel, padding='same', bias=bias)
-
-
-def _reduced(channels: int, reduction: int) -> int:
-    if reduction < 1:
-        raise ValueError(f'reduction: expected at least 1, got {reduction}')
-    return max(channels // reduction, 1)
-
-
-def _checked_kernel(
-    kernel_size: Sequence[int], num_frames: int | None
-) -> tuple[int, ...]:
-    kernel = tuple(kernel_size)
-    if len(kernel) != 3 or any(size < 1 or size % 2 == 0 for size in kernel):
-        raise ValueError(f'kernel_size: expected three odd numbers, got {kernel}')
-    if num_frames is not None and (num_frames < 1 or kernel[0] != 1):
-        raise ValueError(
-            'num_frames: expected at least 1 frame and a kernel_size of 1 in time, got '
-            f'{num_frames} and {kernel}'
-        )
-    return kernel

@@ -40,13 +40,11 @@ class SqueezeExcitation(BaseModule):
     def __init__(
         self,
         in_channels: Positive,
-        reduction: int = 16,
+        reduction: Positive = 16,
         *,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
-        if reduction < 1:
-            raise ValueError(f'reduction: expected at least 1, got {reduction}')
         self.in_channels = in_channels
         hidden = max(in_channels // reduction, 1)
         self.fc1 = nn.Linear(in_channels, hidden)

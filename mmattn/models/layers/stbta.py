@@ -4,6 +4,8 @@ Wang and Ma, Spatial-temporal bottom-up top-down attention model for action
 recognition, section 3.
 """
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
@@ -14,13 +16,11 @@ from mmattn.models.layers.clips import ClipModule, keep_layout
 from mmattn.models.layers.stbta_hourglass import Hourglass
 from mmattn.registry import MODELS
 from mmattn.signatures import Component, Positive
-from mmattn.utils.arguments import require_choice
 from mmattn.utils.autograd import recomputing_possible
 
 SPATIAL = {'sam1': 'mmattn.SpatialAttentionI', 'sam2': 'mmattn.SpatialAttentionII'}
 TEMPORAL = {'tam': 'mmattn.TemporalAttention'}
 CHANNEL = {'se': 'mmattn.SqueezeExcitation'}
-ARRANGEMENTS = ('sequential', 'parallel')
 
 
 @MODELS.register_module()
@@ -81,16 +81,15 @@ class STBTA(ClipModule):
         temporal_attention: str | Component = 'tam',
         channel_attention: str | Component = 'se',
         hourglass: dict | None = None,
-        arrangement: str = 'sequential',
+        arrangement: Literal['sequential', 'parallel'] = 'sequential',
         sam_every_upsample: bool = False,
         residual: bool = True,
         zero_init: bool = False,
         with_cp: bool = True,
-        num_segments: int | None = None,
+        num_segments: Positive | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(num_segments, init_cfg)
-        require_choice('arrangement', arrangement, ARRANGEMENTS)
         sam = _config_of('spatial_attention', spatial_attention, SPATIAL)
         tam = _config_of('temporal_attention', temporal_attention, TEMPORAL)
         se = _config_of('channel_attention', channel_attention, CHANNEL)

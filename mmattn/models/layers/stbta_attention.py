@@ -4,6 +4,8 @@ Wang and Ma, Spatial-temporal bottom-up top-down attention model for action
 recognition, section 3.
 """
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -11,13 +13,7 @@ from torch import Tensor, nn
 from mmattn.attention.capture import emit_attention
 from mmattn.models.layers.clips import ClipModule, fold_frames
 from mmattn.registry import MODELS
-from mmattn.signatures import Positive
-from mmattn.utils.arguments import require_choice
-
-POOLS = ('avg+max', 'max', 'avg', 'concat')
-SOFTMAX_AXES = ('cells', 'channels', 'all')
-RESIZE_MODES = ('nearest', 'bilinear')
-TEMPORAL_MODES = ('frame', 'st')
+from mmattn.signatures import OddNumber, Positive
 
 
 @MODELS.register_module()
@@ -57,15 +53,13 @@ class SpatialAttentionI(ClipModule):
 
     def __init__(
         self,
-        kernel_size: int = 7,
+        kernel_size: OddNumber = 7,
         *,
-        pool: str = 'avg+max',
-        num_segments: int | None = None,
+        pool: Literal['avg+max', 'max', 'avg', 'concat'] = 'avg+max',
+        num_segments: Positive | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(num_segments, init_cfg)
-        _require_odd(kernel_size)
-        require_choice('pool', pool, POOLS)
         self.pool = pool
         self.conv = nn.Conv2d(
             2 if pool == 'concat' else 1, 1, kernel_size, padding=kernel_size // 2
@@ -134,21 +128,17 @@ class SpatialAttentionII(ClipModule):
     def __init__(
         self,
         in_channels: Positive,
-        grid: int = 3,
+        grid: Positive = 3,
         *,
-        softmax_over: str = 'cells',
+        softmax_over: Literal['cells', 'channels', 'all'] = 'cells',
         pointwise: bool = False,
-        resize: str = 'nearest',
+        resize: Literal['nearest', 'bilinear'] = 'nearest',
         residual: bool = True,
         rescale: bool = False,
-        num_segments: int | None = None,
+        num_segments: Positive | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(num_segments, init_cfg)
-        if grid < 1:
-            raise ValueError(f'grid: expected at least 1, got {grid}')
-        require_choice('softmax_over', softmax_over, SOFTMAX_AXES)
-        require_choice('resize', resize, RESIZE_MODES)
         self.in_channels = in_channels
         self.grid = grid
         self.softmax_over = softmax_over
@@ -229,16 +219,14 @@ class TemporalAttention(ClipModule):
 
     def __init__(
         self,
-        kernel_size: int = 3,
+        kernel_size: OddNumber = 3,
         *,
-        mode: str = 'frame',
+        mode: Literal['frame', 'st'] = 'frame',
         residual: bool = False,
-        num_segments: int | None = None,
+        num_segments: Positive | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(num_segments, init_cfg)
-        _require_odd(kernel_size)
-        require_choice('mode', mode, TEMPORAL_MODES)
         self.mode = mode
         self.residual = residual
         conv = nn.Conv1d if mode == 'frame' else nn.Conv3d
@@ -259,8 +247,3 @@ class TemporalAttention(ClipModule):
             axes = ('row', 'frame', 'y', 'x')
             emit_attention(self, 'spatial_temporal_gates', gate[:, 0], axes)
         return x * (1 + gate if self.residual else gate)
-
-
-def _require_odd(kernel_size: int) -> None:
-    if kernel_size < 1 or kernel_size % 2 == 0:
-        raise ValueError(f'kernel_size: expected an odd number, got {kernel_size}')

@@ -5,6 +5,8 @@ recognition, section 3; its residual module is that of Newell et al., Stacked ho
 networks for human pose estimation, figure 4.
 """
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -19,10 +21,8 @@ from mmattn.models.layers.clips import (
 )
 from mmattn.registry import MODELS
 from mmattn.signatures import Component, Positive
-from mmattn.utils.arguments import require_choice
 from mmattn.utils.autograd import recomputing_possible, transforms_active
 
-STRUCTURES = ('minimal', 'shn')
 CONV = {2: nn.Conv2d, 3: nn.Conv3d}
 NORM = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 LAYOUT = {2: torch.channels_last, 3: torch.channels_last_3d}
@@ -116,25 +116,20 @@ class Hourglass(ClipModule):
     def __init__(
         self,
         in_channels: Positive,
-        t: int = 1,
+        t: Positive = 1,
         *,
-        structure: str = 'minimal',
+        structure: Literal['minimal', 'shn'] = 'minimal',
         residual_skip: bool = False,
-        pool_kernel: int = 2,
+        pool_kernel: Literal[2, 3] = 2,
         ceil_mode: bool = False,
         align_corners: bool = False,
         inflate: bool = False,
         attention: Component | None = None,
         with_cp: bool = False,
-        num_segments: int | None = None,
+        num_segments: Positive | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(num_segments, init_cfg)
-        if t < 1:
-            raise ValueError(f't: expected at least 1, got {t}')
-        require_choice('structure', structure, STRUCTURES)
-        if pool_kernel not in (2, 3):
-            raise ValueError(f'pool_kernel: expected 2 or 3, got {pool_kernel}')
         self.t = t
         self.with_cp = with_cp
         self.dims = 3 if inflate else 2

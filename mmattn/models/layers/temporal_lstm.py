@@ -4,18 +4,16 @@ Liu, Tian and Wang, Improving human action recognition by temporal attention,
 section 2.2.
 """
 
-from typing import cast
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
 
 from mmattn.models.layers.temporal_lstm_projection import DeferredLinear
-from mmattn.utils.arguments import require_choice
-
-QUERIES = ('top', 'bottom', 'concat')
-INIT_STATES = ('zeros', 'mean_mlp')
+from mmattn.signatures import Positive, checked
 
 
+@checked
 class TemporalAttentionLSTM(nn.Module):
     r"""Stacked LSTM that looks at all frames in every step and re-weights them.
 
@@ -65,22 +63,15 @@ class TemporalAttentionLSTM(nn.Module):
         in_channels: int,
         hidden_channels: int = 512,
         *,
-        num_steps: int | None = None,
-        num_layers: int = 2,
+        num_steps: Positive | None = None,
+        num_layers: Positive = 2,
         attention: bool = True,
-        query: str = 'top',
-        init_state: str = 'zeros',
+        query: Literal['top', 'bottom', 'concat'] = 'top',
+        init_state: Literal['zeros', 'mean_mlp'] = 'zeros',
         dropout: float = 0.0,
         bound: float | None = 1.0,
     ) -> None:
         super().__init__()
-        if num_layers < 1 or (num_steps is not None and num_steps < 1):
-            raise ValueError(
-                'num_layers and num_steps: expected at least 1, got '
-                f'{num_layers} and {num_steps}'
-            )
-        require_choice('query', query, QUERIES)
-        require_choice('init_state', init_state, INIT_STATES)
         H = hidden_channels
         self.hidden_channels = H
         self.num_steps = num_steps

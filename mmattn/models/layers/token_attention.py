@@ -1,16 +1,13 @@
 """Attention for maps between the blocks of a transformer."""
 
-from collections.abc import Sequence
+from typing import Literal
 
 from mmengine.model import BaseModule
 from torch import Tensor, cat
 
 from mmattn.models.layers.build import build_attention
 from mmattn.registry import MODELS
-from mmattn.signatures import Component
-from mmattn.utils.arguments import require_choice
-
-ORDERS = ('time first', 'time last')
+from mmattn.signatures import Component, NotNegative, Positive
 
 
 @MODELS.register_module()
@@ -51,17 +48,12 @@ class TokenAttention(BaseModule):
         in_channels: int,
         module: Component,
         *,
-        grid: Sequence[int],
-        class_tokens: int = 0,
-        order: str = 'time first',
+        grid: tuple[Positive, Positive, Positive],
+        class_tokens: NotNegative = 0,
+        order: Literal['time first', 'time last'] = 'time first',
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
-        require_choice('order', order, ORDERS)
-        if len(grid) != 3 or min(grid) < 1:
-            raise ValueError(f'grid: expected T, H and W above 0, got {tuple(grid)}')
-        if class_tokens < 0:
-            raise ValueError(f'class_tokens: expected 0 or more, got {class_tokens}')
         self.in_channels = in_channels
         self.grid = tuple(grid)
         self.class_tokens = class_tokens

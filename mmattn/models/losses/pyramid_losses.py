@@ -5,6 +5,7 @@ classification, section 3.3.
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -12,9 +13,7 @@ from torch import Tensor, nn
 from mmattn.models.layers.precision import full_precision
 from mmattn.models.layers.pyramid import PyramidOutput
 from mmattn.registry import MODELS
-from mmattn.utils.arguments import require_choice
 
-ROWS = ('l2', 'softmax')
 SMALLEST = 1e-12  # of what is under the root of Eq. (8), whose slope is infinite at 0
 
 
@@ -75,9 +74,10 @@ class PyramidAttentionLoss(nn.Module):
 
     log_name = 'loss_attn'
 
-    def __init__(self, loss_weight: float = 1e-4, *, rows: str = 'l2') -> None:
+    def __init__(
+        self, loss_weight: float = 1e-4, *, rows: Literal['l2', 'softmax'] = 'l2'
+    ) -> None:
         super().__init__()
-        require_choice('rows', rows, ROWS)
         self.loss_weight = loss_weight
         self.rows = rows
 

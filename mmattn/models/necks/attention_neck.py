@@ -54,7 +54,7 @@ class AttentionNeck(SegmentModule):
         in_channels: Positive,
         module: Component,
         *,
-        num_segments: int | None = None,
+        num_segments: Positive | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(num_segments, init_cfg)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from mmattn.models.layers.pyramid import PyramidAttention
+from mmattn.models.layers.pyramid import Fusion, Norm, Pool, PyramidAttention, Size
 from mmattn.models.necks.frame_reduction import FrameReduction, Reduced
 from mmattn.registry import MODELS
 
@@ -58,11 +58,11 @@ class PyramidAttentionNeck(FrameReduction):
     def __init__(
         self,
         in_channels: Sequence[int],
-        top_size: tuple[int, int] | None,
+        top_size: Size | None,
         *,
-        fusion: str = 'mul',
-        pool: str = 'adaptive',
-        norm: str = 'l2',
+        fusion: Fusion = 'mul',
+        pool: Pool = 'adaptive',
+        norm: Norm = 'l2',
         losses: Sequence[dict] = LOSSES,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:

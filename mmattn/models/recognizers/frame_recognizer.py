@@ -10,7 +10,7 @@ from torch import nn
 
 from mmattn.attention.capture import attention_rows, attention_wanted
 from mmattn.registry import MODELS
-from mmattn.signatures import Component
+from mmattn.signatures import Component, Positive
 from mmattn.utils.arguments import require_some
 
 Inputs = torch.Tensor | list[torch.Tensor]
@@ -58,15 +58,12 @@ class FrameRecognizer(BaseRecognizer):
         cls_head: Component | None = None,
         *,
         freeze_backbone: bool = False,
-        chunk_frames: int = 16,
-        clip_len: int | None = None,
+        chunk_frames: Positive = 16,
+        clip_len: Positive | None = None,
         data_preprocessor: dict | None = None,
         train_cfg: dict | None = None,
         test_cfg: dict | None = None,
     ) -> None:
-        for name, value in dict(chunk_frames=chunk_frames, clip_len=clip_len).items():
-            if value is not None and value < 1:
-                raise ValueError(f'{name}: expected at least 1, got {value}')
         super().__init__(
             backbone,
             cls_head,

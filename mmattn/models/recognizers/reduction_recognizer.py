@@ -13,7 +13,7 @@ from mmattn.models.backbones.base import StagedBackbone
 from mmattn.models.necks.frame_reduction import split_taps
 from mmattn.models.recognizers.frame_recognizer import FrameRows, require_frames
 from mmattn.registry import MODELS
-from mmattn.signatures import Component
+from mmattn.signatures import Component, Positive
 
 
 @MODELS.register_module()
@@ -78,14 +78,12 @@ class ReductionRecognizer(BaseRecognizer):
         cls_head: Component | None = None,
         *,
         reduction: dict,
-        chunk_frames: int = 64,
+        chunk_frames: Positive = 64,
         stored_channels: Sequence[int] | None = None,
         data_preprocessor: dict | None = None,
         train_cfg: dict | None = None,
         test_cfg: dict | None = None,
     ) -> None:
-        if chunk_frames < 1:
-            raise ValueError(f'chunk_frames: expected at least 1, got {chunk_frames}')
         if set(reduction) != {'taps', 'module'}:
             raise ValueError(
                 "reduction: expected dict(taps=('<stage>', ...), module=dict(...)), "

@@ -5,7 +5,7 @@ recognition, section 3: (action classes + 1) scores and bounding box regression.
 """
 
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -18,14 +18,12 @@ from torch import Tensor, nn
 
 from mmattn.registry import MODELS, TASK_UTILS
 from mmattn.signatures import Positive, Share
-from mmattn.utils.arguments import require_choice
 
 BOX_CODER = dict(
     type='mmdet.DeltaXYWHBBoxCoder',
     target_means=(0.0, 0.0, 0.0, 0.0),
     target_stds=(0.1, 0.1, 0.2, 0.2),
 )
-POOLS = ('avg', 'max')
 
 
 @MODELS.register_module()
@@ -78,14 +76,13 @@ class ActionBBoxHead(BBoxHeadAVA):
         ignore_background: bool = False,
         with_reg: bool = True,
         hidden_channels: tuple[int, ...] = (),
-        pool: str = 'avg',
+        pool: Literal['avg', 'max'] = 'avg',
         dropout_ratio: Share = 0.0,
         topk: tuple[int, ...] = (3, 5),
         bbox_coder: dict = BOX_CODER,
         loss_bbox_weight: float = 1.0,
         init_std: float = 0.001,
     ) -> None:
-        require_choice('pool', pool, POOLS)
         if num_classes < 2:
             raise ValueError(
                 f'num_classes: expected background and at least 1, got {num_classes}'

@@ -89,7 +89,7 @@ def test_seconds_outside(timestamp):
 @pytest.mark.parametrize(
     'option, message',
     [
-        ({'clip_len': 0}, 'clip_len: expected at least 1, got 0'),
+        ({'clip_len': 0}, 'clip_len: expected int at least 1, got 0'),
         ({'clip_seconds': 0}, 'clip_seconds: expected above 0, got 0'),
     ],
 )

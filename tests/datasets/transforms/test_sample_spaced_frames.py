@@ -54,9 +54,9 @@ def test_keys():
 def test_name_and_errors():
     step = TRANSFORMS.build(dict(type='mmattn.SampleSpacedFrames', num_frames=5))
     assert repr(step) == "SampleSpacedFrames(num_frames=5, place='middle')"
-    with pytest.raises(ValueError, match=r'`num_frames` to be a positive .* got 0'):
+    with pytest.raises(ValueError, match=r'num_frames: expected int at least 1, got 0'):
         SampleSpacedFrames(0)
-    with pytest.raises(ValueError, match=r"`place` to be one of .* got 'random'"):
+    with pytest.raises(ValueError, match=r"place: expected one of .* got 'random'"):
         SampleSpacedFrames(place='random')
     with pytest.raises(BrokenVideoError, match='holds no frames'):
         frames_of(0)

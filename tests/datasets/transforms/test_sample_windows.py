@@ -104,13 +104,13 @@ def test_center_window():
 @pytest.mark.parametrize(
     'args, match',
     [
-        ({'window_frames': 0}, 'expected `window_frames` to be a positive integer'),
-        ({'stride': -1}, 'expected `stride` to be a positive integer, got -1'),
-        ({'clip_len': 1.5}, 'clip_len: expected int, got 1.5'),
-        ({'max_windows': 0}, 'expected `max_windows` to be a positive integer'),
-        ({'mode': 'every'}, "expected `mode` to be one of .*got 'every'"),
-        ({'tail': 'keep'}, "expected `tail` to be one of .*got 'keep'"),
-        ({'short': 'zero'}, "expected `short` to be one of .*got 'zero'"),
+        ({'window_frames': 0}, 'window_frames: expected int at least 1'),
+        ({'stride': -1}, 'stride: expected int at least 1 or None, got -1'),
+        ({'clip_len': 1.5}, 'clip_len: expected int at least 1, got 1.5'),
+        ({'max_windows': 0}, 'max_windows: expected int at least 1 or None'),
+        ({'mode': 'every'}, "mode: expected one of .*got 'every'"),
+        ({'tail': 'keep'}, "tail: expected one of .*got 'keep'"),
+        ({'short': 'zero'}, "short: expected one of .*got 'zero'"),
         ({'mode': 'center', 'max_windows': 2}, "mode='all' with `max_windows`"),
     ],
 )

@@ -324,7 +324,7 @@ def test_smallest_frames():
         ({'out': ()}, r'out: expected names among .*, got \(\)'),
         ({'frozen_stages': 6, 'out': 'pool5'}, 'frozen_stages: .* -1 to 5, .* got 6'),
         ({'frozen_stages': 'fc'}, "frozen_stages: expected 'all' .*, got 'fc'"),
-        ({'input_size': 31}, 'input_size: expected at least 32, got 31'),
+        ({'input_size': 31}, 'input_size: expected int at least 32, got 31'),
     ],
 )
 def test_wrong_options(options, message):

@@ -283,9 +283,9 @@ def test_parameter_count_of_the_classifier():
     [
         ({'test_steps': D + 1}, f'test_steps: expected 1 to num_steps={D}, got 5'),
         ({'test_steps': 0}, 'test_steps: expected 1 .*, got 0'),
-        ({'num_segments': 0}, 'num_segments: expected at least 1, got 0'),
+        ({'num_segments': 0}, 'num_segments: expected int at least 1, got 0'),
         ({'step_reduction': 'max'}, "step_reduction: expected one of .*, got 'max'"),
-        ({'average_clips': None}, 'average_clips: expected str, got None'),
+        ({'average_clips': None}, 'average_clips: expected one of .*, got None'),
     ],
 )
 def test_wrong_options(options, message):

@@ -1,5 +1,7 @@
 """AttentionConvLSTM and its ConvLSTMCell: values, limits, symmetries, options."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
@@ -8,8 +10,9 @@ from torch import nn
 
 from mmattn.models.layers import AttentionConvLSTM, ConvLSTMCell
 from mmattn.models.layers import convlstm as conv_lstm
-from mmattn.models.layers.convlstm_attention import READINGS
+from mmattn.models.layers.convlstm_attention import Reading
 
+READINGS = get_args(Reading)
 S, T, C, H, SIZE = 2, 3, 11, 5, (7, 4)
 CLOSE = {'rtol': 1e-9, 'atol': 1e-9}
 
@@ -354,8 +357,8 @@ def test_cell_of_equal_gates():
         ({'attention': 'x'}, "attention: expected one of .*, got 'x'"),
         ({'state': 'lost'}, "state: expected one of .*, got 'lost'"),
         ({'cell': 'gru'}, "cell: expected one of .*, got 'gru'"),
-        ({'kernel_size': 2}, 'kernel_size: expected an odd number, got 2'),
-        ({'attention_kernel': 2}, 'attention_kernel: expected an odd number, got 2'),
+        ({'kernel_size': 2}, 'kernel_size: .* above 0 and odd, got 2'),
+        ({'attention_kernel': 2}, 'attention_kernel: .* above 0 and odd, got 2'),
         (
             {'cell': 'lstm', 'attention': 'pixel_mean'},
             "attention: expected another than 'pixel_mean' with cell='lstm'",

@@ -226,7 +226,7 @@ def test_stands_in_any_backbone():
 @pytest.mark.parametrize(
     'options, message',
     [
-        ({'num_layers': 0}, 'num_layers: expected at least 1, got 0'),
+        ({'num_layers': 0}, 'num_layers: expected int at least 1, got 0'),
         ({'pool': 'min'}, "pool: expected one of .*, got 'min'"),
         ({'norm': 'batch'}, "norm: expected one of .*, got 'batch'"),
         ({'combination': 'max'}, "combination: expected one of .*, got 'max'"),

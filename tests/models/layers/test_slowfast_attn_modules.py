@@ -313,14 +313,14 @@ def test_fused_never_builds_the_map():
         (
             SpatialSelfAttention,
             {'kernel_size': (2, 1, 1)},
-            r'kernel_size: expected three odd numbers, got \(2, 1, 1\)',
+            r'kernel_size: expected tuple of 3 .* odd, got \(2, 1, 1\)',
         ),
         (
             SpatialSelfAttention,
             {'kernel_size': (1, 1)},
-            r'kernel_size: expected three odd numbers, got \(1, 1\)',
+            r'kernel_size: expected tuple of 3 .* odd, got \(1, 1\)',
         ),
-        (SpatialSelfAttention, {'reduction': 0}, 'reduction: expected at least 1'),
+        (SpatialSelfAttention, {'reduction': 0}, 'reduction: expected int at least 1'),
         (
             SpatialSelfAttention,
             {'num_frames': 4, 'kernel_size': (5, 1, 1)},
@@ -349,7 +349,7 @@ def test_fused_never_builds_the_map():
     ],
 )
 def test_wrong_options(kind, options, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         kind(C, **options)
 
 

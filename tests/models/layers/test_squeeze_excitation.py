@@ -88,7 +88,7 @@ def test_builds_by_name_bf16_and_one_graph():
 
 
 def test_wrong_options_and_maps():
-    with pytest.raises(ValueError, match='reduction: expected at least 1, got 0'):
+    with pytest.raises(ValueError, match='reduction: expected int at least 1, got 0'):
         SqueezeExcitation(C, 0)
     se = SqueezeExcitation(C)
     for shape in ((N, C + 1, H, W), (N, H, C)):

@@ -234,7 +234,7 @@ def test_parts_from_configs():
 @pytest.mark.parametrize(
     'options, message',
     [
-        ({'t': 0}, 't: expected at least 1, got 0'),
+        ({'t': 0}, 't: expected int at least 1, got 0'),
         ({'spatial_attention': 'tam'}, "spatial_attention: expected one of .*'tam'"),
         ({'temporal_attention': 'se'}, "temporal_attention: expected one of .*'se'"),
         ({'channel_attention': 'sam'}, "channel_attention: expected one of .*'sam'"),

@@ -233,19 +233,19 @@ def test_maps_of_frames_know_their_video_crop_and_numbers():
 @pytest.mark.parametrize(
     'make, message',
     [
-        (lambda: SpatialAttentionI(4), 'kernel_size: expected an odd number, got 4'),
+        (lambda: SpatialAttentionI(4), 'kernel_size: .* above 0 and odd, got 4'),
         (lambda: SpatialAttentionI(pool='sum'), "pool: expected one of .*'sum'"),
-        (lambda: SpatialAttentionII(C, 0), 'grid: expected at least 1, got 0'),
+        (lambda: SpatialAttentionII(C, 0), 'grid: expected int at least 1, got 0'),
         (
             lambda: SpatialAttentionII(C, softmax_over='x'),
             "softmax_over: expected one of .*'x'",
         ),
         (lambda: SpatialAttentionII(C, resize='x'), "resize: expected one of .*'x'"),
-        (lambda: TemporalAttention(0), 'kernel_size: expected an odd number, got 0'),
+        (lambda: TemporalAttention(0), 'kernel_size: .* above 0 and odd, got 0'),
         (lambda: TemporalAttention(mode='x'), "mode: expected one of .*'x'"),
         (
             lambda: TemporalAttention(num_segments=0),
-            'num_segments: expected at least 1, got 0',
+            'num_segments: expected int at least 1 or None, got 0',
         ),
     ],
 )

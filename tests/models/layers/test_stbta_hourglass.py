@@ -118,9 +118,9 @@ def test_every_parameter_learns_and_the_input_stays():
 @pytest.mark.parametrize(
     'options, message',
     [
-        ({'t': 0}, 't: expected at least 1, got 0'),
+        ({'t': 0}, 't: expected int at least 1, got 0'),
         ({'structure': 'unet'}, "structure: expected one of .*'unet'"),
-        ({'pool_kernel': 4}, 'pool_kernel: expected 2 or 3, got 4'),
+        ({'pool_kernel': 4}, r'pool_kernel: expected one of \(2, 3\), got 4'),
         (
             {
                 't': 2,

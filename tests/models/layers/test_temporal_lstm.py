@@ -235,10 +235,10 @@ def test_compiles_in_one_graph():
 @pytest.mark.parametrize(
     'options, message',
     [
-        ({'num_layers': 0}, 'num_layers and num_steps: expected at least 1, got 0'),
+        ({'num_layers': 0}, 'num_layers: expected int at least 1, got 0'),
         (
             {'num_steps': 0},
-            'num_layers and num_steps: expected at least 1, got 2 and 0',
+            'num_steps: expected int at least 1 or None, got 0',
         ),
         ({'query': 'all'}, "query: expected one of .*, got 'all'"),
         ({'init_state': 'ones'}, "init_state: expected one of .*, got 'ones'"),

@@ -52,9 +52,9 @@ def test_refusals():
     with pytest.raises(ValueError, match=r'expected \(N, 30, 7\) for a grid of'):
         module(torch.zeros(N, 29, C))
     for options, match in (
-        (dict(grid=(2, 3)), r'grid: expected T, H and W above 0, got \(2, 3\)'),
-        (dict(grid=(2, 3, 5), class_tokens=-1), 'class_tokens: expected 0 or more'),
+        (dict(grid=(2, 3)), r'grid: expected tuple of 3 .*, got \(2, 3\)'),
+        (dict(grid=(2, 3, 5), class_tokens=-1), 'class_tokens: .* at least 0'),
         (dict(grid=(2, 3, 5), order='odd'), 'order: expected one of'),
     ):
-        with pytest.raises(ValueError, match=match):
+        with pytest.raises((TypeError, ValueError), match=match):
             TokenAttention(C, gate, **options)

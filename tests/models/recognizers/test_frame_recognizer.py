@@ -216,7 +216,7 @@ def test_records_know_their_video_crop_and_frames():
 
 
 def test_bad_chunk():
-    with pytest.raises(ValueError, match='chunk_frames: expected at least 1, got 0'):
+    with pytest.raises(ValueError, match=r'chunk_frames: .* at least 1, got 0'):
         build(chunk_frames=0)
 
 
@@ -282,7 +282,7 @@ def test_frames_that_fill_no_clip_are_named():
     model = clip_model()
     with pytest.raises(ValueError, match=r'clips of clip_len=4 frames, got \[6\]'):
         scores(model, batch(2))
-    with pytest.raises(ValueError, match='clip_len: expected at least 1, got 0'):
+    with pytest.raises(ValueError, match=r'clip_len: .* at least 1 or None, got 0'):
         build(clip_len=0)
 
 

@@ -277,7 +277,7 @@ def test_frames_that_fill_no_views_are_refused():
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        (dict(chunk_frames=0), 'chunk_frames: expected at least 1, got 0'),
+        (dict(chunk_frames=0), 'chunk_frames: expected int at least 1, got 0'),
         (dict(taps=('conv9',)), 'reduction.taps: expected stages among .*conv9'),
         (dict(taps=('fc7',)), 'reduction.taps: expected stages among .*fc7'),
         (dict(taps=()), 'reduction.taps: expected stages among'),
