@@ -232,29 +232,28 @@ def _check(key: list) -> list:
     path, clips, quick = key[:3]
     check = VideoCheck(path, 'right')
     try:
-        open_video(path, whole=True).close()
-        known = probe(path)
-        check.codec, check.container = known.codec, known.container
-        check.reason = known.reason
-        if quick:
-            check.verdict = 'right' if known.decord_is_right else 'suspect'
-        else:
-            _compare(path, check, clips)
+        with open_video(path, whole=True) as reader:
+            known = probe(path)
+            check.codec, check.container = known.codec, known.container
+            check.reason = known.reason
+            if quick:
+                check.verdict = 'right' if known.decord_is_right else 'suspect'
+            else:
+                _compare(reader, check, clips)
     except VideoError as error:
         check.verdict = 'broken'
         check.reason = _first_line(error).removeprefix(f'{path}: ')
     return list(asdict(check).values())
 
 
-def _compare(path: str, check: VideoCheck, clips: int) -> None:
+def _compare(reader: VideoReader, check: VideoCheck, clips: int) -> None:
     """Compare what decord and our reader hand on with decoding in order."""
-    with open_video(path, backend='av') as reader:
-        shown = np.stack([_small(frame) for frame in reader.frames()])
-        seconds = reader.seconds
+    with open_video(check.path, backend='av') as whole:
+        shown = np.stack([_small(frame) for frame in whole.frames()])
+        seconds = whole.seconds
     check.frames = len(shown)
     numbers = _numbers(len(shown), clips)
-    with open_video(path) as reader:
-        ours = _all_small(reader, numbers)
+    ours = _all_small(reader, numbers)
     if any(
         _shows(image, shown, n) != n for n, image in zip(numbers, ours, strict=True)
     ):
@@ -262,7 +261,7 @@ def _compare(path: str, check: VideoCheck, clips: int) -> None:
         return
     _DECORD.seconds = max(30, PATIENCE * len(shown) / 25)
     try:
-        numbers, theirs = _DECORD(path, clips)
+        numbers, theirs = _DECORD(check.path, clips)
     except TimeoutError:
         check.verdict = 'hangs'
         return

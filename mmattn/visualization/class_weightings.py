@@ -44,12 +44,7 @@ def class_maps_plus(features: Tensor, grads: Tensor) -> Tensor:
     .. math:: w_k = \sum_{i,j} \frac{g_{ij}^2}{2 g_{ij}^2 + \sum_{a,b} A^k_{ab}
         g_{ij}^3} \mathrm{ReLU}(g_{ij})
 
-    Args:
-        features: See :func:`class_maps`.
-        grads: See :func:`class_maps`.
-
-    Shape:
-        - as :func:`class_maps`
+    Takes and returns what :func:`class_maps` does.
 
     Example:
         >>> x = torch.ones(1, 1, 1, 2)
@@ -69,12 +64,7 @@ def layer_maps(features: Tensor, grads: Tensor) -> Tensor:
     Jiang et al., LayerCAM: exploring hierarchical class activation maps for
     localization, Eq. (5)-(6); good for early layers, too.
 
-    Args:
-        features: See :func:`class_maps`.
-        grads: See :func:`class_maps`.
-
-    Shape:
-        - as :func:`class_maps`
+    Takes and returns what :func:`class_maps` does.
 
     Example:
         >>> x = torch.ones(1, 1, 1, 2)
@@ -87,12 +77,7 @@ def layer_maps(features: Tensor, grads: Tensor) -> Tensor:
 def gradient_maps(features: Tensor, grads: Tensor) -> Tensor:
     """Return the size of the gradient, the sum of the absolute values of its channels.
 
-    Args:
-        features: Not looked at.
-        grads: See :func:`class_maps`.
-
-    Shape:
-        - as :func:`class_maps`
+    Takes and returns what :func:`class_maps` does; the features are not looked at.
 
     Example:
         >>> gradient_maps(torch.ones(1, 2, 1, 1), torch.tensor([[[[1.0]], [[-2.0]]]]))

@@ -73,9 +73,9 @@ class FrameRecognizer(BaseRecognizer):
             or dict(type='mmattn.FrameDataPreprocessor'),
         )
         self.freeze_backbone = freeze_backbone
-        self.clip_len = clip_len
-        clip = clip_len or 1
-        self.chunk_frames = max(chunk_frames // clip, 1) * clip
+        self.sees_clips = clip_len is not None
+        self.clip_len = clip_len or 1
+        self.chunk_frames = max(chunk_frames // self.clip_len, 1) * self.clip_len
         if freeze_backbone:
             self.backbone.requires_grad_(False)
 
@@ -106,7 +106,7 @@ class FrameRecognizer(BaseRecognizer):
             Features of all frames or clips, and the arguments that the head needs.
         """
         rows = FrameRows(inputs, data_samples)
-        clip = self.clip_len or 1
+        clip = self.clip_len
         if any(frames % clip for frames in rows.frames_per_video):
             raise ValueError(
                 f'inputs: expected clips of clip_len={clip} frames, got '
@@ -141,7 +141,7 @@ class FrameRecognizer(BaseRecognizer):
         if needs_grad or (self.backbone.training and not self.freeze_backbone):
             return self._features(torch.cat(list(self._videos(inputs))), rows, 0)
         # Written into one tensor: pieces between the chunks would keep their memory.
-        feats, start, clip = torch.empty(0), 0, self.clip_len or 1
+        feats, start, clip = torch.empty(0), 0, self.clip_len
         with torch.no_grad():
             for chunk in self._chunks(inputs):
                 piece = self._features(chunk, rows, start * clip)
@@ -156,8 +156,8 @@ class FrameRecognizer(BaseRecognizer):
         self, frames: torch.Tensor, rows: 'FrameRows', first: int
     ) -> torch.Tensor:
         """Features of frames or clips, of which ``first`` is the number of one."""
-        with rows.sequences(self.clip_len or 1, first, first + len(frames)):
-            if self.clip_len is None:
+        with rows.sequences(self.clip_len, first, first + len(frames)):
+            if not self.sees_clips:
                 return self.backbone(frames)
             clips = frames.unflatten(0, (-1, self.clip_len)).transpose(1, 2)
             maps = self.backbone(clips)
@@ -181,9 +181,8 @@ class FrameRecognizer(BaseRecognizer):
         self, inputs: Inputs, data_samples: list[ActionDataSample]
     ) -> AbstractContextManager:
         length = getattr(self.cls_head, 'num_segments', 1)
-        return FrameRows(inputs, data_samples).sequences(
-            length, clip_len=self.clip_len or 1
-        )
+        rows = FrameRows(inputs, data_samples)
+        return rows.sequences(length, clip_len=self.clip_len)
 
 
 class FrameRows:
