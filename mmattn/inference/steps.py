@@ -24,6 +24,7 @@ DECODE_STEPS = (
     'PIMSDecode',
     'RawFrameDecode',
 )
+FLOW_STEP = 'mmattn.ComputeFlow'
 STORED = 'RawFrameDecode'
 CROPS = ('test', 'center')
 CENTER = {'TenCrop': 'CenterCrop', 'ThreeCrop': 'CenterCrop'}
@@ -43,9 +44,10 @@ def frame_steps(cfg: Config, *, crops: str = 'test') -> list[Any]:
     """
     steps = test_steps(cfg)
     kinds = [step['type'] for step in steps]
-    if not set(kinds) & set(DECODE_STEPS):
+    if not set(kinds) & {*DECODE_STEPS, FLOW_STEP}:
         raise ValueError(
-            f'test_pipeline: expected a step that decodes frames {DECODE_STEPS}, got '
+            'test_pipeline: expected a step that decodes frames '
+            f'{(*DECODE_STEPS, FLOW_STEP)}, got '
             f'{kinds}: a model of another input cannot read videos'
         )
     loader = cfg.get('test_dataloader') or {}
@@ -59,8 +61,9 @@ def frame_steps(cfg: Config, *, crops: str = 'test') -> list[Any]:
     for step in cropped(steps, crops):
         if step['type'] in OPEN_STEPS:
             continue  # the video is open
-        if step['type'] in DECODE_STEPS:
+        if step['type'] in (*DECODE_STEPS, FLOW_STEP):
             found.append(_FrameLimit())
+        if step['type'] in DECODE_STEPS:
             step = dict(type='mmattn.VideoDecode')
         found.append(step)
     return found

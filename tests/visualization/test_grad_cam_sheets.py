@@ -11,8 +11,12 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
 from PIL import Image
 
+import mmattn
+from mmattn.datasets.optical_flow import flow_fields, flow_function
+from mmattn.datasets.video_reader import open_video
 from mmattn.inference.inputs import as_pictures, read_video
 from mmattn.inference.models import load_model
 from mmattn.visualization.grad_cam_sheets import draw_grad_cams
@@ -20,6 +24,7 @@ from mmattn.visualization.grad_cam_sheets import draw_grad_cams
 TOOL = Path(__file__).resolve().parents[2] / 'tools/visualization/grad_cam.py'
 RGB = 'temporal_lstm-convnet_in1k-pre-vgg16_8xb32-1x1x1-10kiter_ucf101-split1-rgb'
 FLOW = 'temporal_lstm-convnet_in1k-pre-vgg16_8xb32-5x1x1-30kiter_ucf101-split1-flow'
+COMPUTED_FLOW = 'tsn_in1k-pre-bninception_8xb8-5x1x3-100e_ucf101-split1-dis-flow'
 SE = dict(after='layer3', module=dict(type='mmattn.SqueezeExcitation'))
 RESNET = dict(type='ResNet', depth=18)
 ATTENDED = dict(type='mmattn.AttentionBackbone', backbone=RESNET, attentions=[SE])
@@ -160,6 +165,34 @@ def test_flow_over_its_rgb(shrunk, tiny_data, tmp_path, kind):
         assert np.abs(drawn - frame).mean() < 12
         other = cv2.resize(frames[first], (48, 36))[2:34, 8:40]
         assert np.abs(drawn - other).mean() > 20
+
+
+def test_flow_computed_from_the_video(shrunk, tiny_data, tmp_path):
+    """Explained and predicted from the video itself: the fields are those of its pairs."""
+    model = load_model(shrunk(COMPUTED_FLOW), None)
+    video = tiny_data / 'videos' / 'clip_0.mp4'
+    pictures, broken = draw_grad_cams(
+        {'flow': model}, [video], tmp_path, rgb=tiny_data / 'videos'
+    )
+    assert (len(pictures), broken) == (1, [])
+    with open_video(video) as reader:
+        total = len(reader)
+        seen = read_video(model, video)
+        first = int(seen.numbers[1, 0])
+        frames = reader.read(range(first, first + 6))
+    fields = flow_fields(frames, flow_function('dis'), bound=20)
+    stack = [cv2.resize(field, (48, 36))[2:34, 8:40] for field in fields]
+    assert seen.numbers.max() + 4 <= total - 2  # the last field is of the last pair
+    assert np.array_equal(
+        seen.inputs[1].numpy(), np.concatenate(stack, axis=-1).transpose(2, 0, 1)
+    )
+    predicted = mmattn.load(shrunk(COMPUTED_FLOW), untrained=True)
+    scores = [predicted.predict(source).scores for source in (video, frames)]
+    whole = read_video(predicted.network, video, crops='test').item
+    with torch.no_grad():
+        (own,) = predicted.network.test_step(pseudo_collate([whole]))
+    assert np.array_equal(scores[0], own.pred_score)
+    assert np.abs(scores[1] - scores[0]).max() > 0  # six frames in memory: five fields
 
 
 def test_two_streams_in_one_picture(shrunk, tiny_data, tmp_path):

@@ -17,8 +17,9 @@ from .decode import VideoInit
 class FlowInit(VideoInit):
     """Open a video whose flow is wanted: it has one field fewer than frames.
 
-    Stands for :class:`VideoInit` before a step that samples; after that step
-    comes :class:`ComputeFlow`.  The rest of the pipeline is that of stored flow.
+    Stands for :class:`VideoInit` before a step that samples, or behind a step that has
+    opened the video; after the step that samples comes :class:`ComputeFlow`.  The rest
+    of the pipeline is that of stored flow.
 
     Args:
         **host_args: Arguments of :class:`VideoInit`.
@@ -43,7 +44,8 @@ class FlowInit(VideoInit):
         Args:
             results: The sample.
         """
-        results = super().transform(results)
+        if results.get('video_reader') is None:
+            results = super().transform(results)
         if results['total_frames'] < 2:
             raise BrokenVideoError(
                 f'expected two frames or more for flow, got {results["total_frames"]}'
