@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 import pytest
+from browser import needs_browser, printed, seen_in
 from known_models import KnownModel, known_input
 
 from mmattn.explain.clips import ScoredClip
@@ -14,28 +15,76 @@ from mmattn.explain.faithfulness import FaithfulnessOptions, measure
 from mmattn.explain.maps import map_source
 from mmattn.explain.page import Shown, shown_frames, write_page
 from mmattn.explain.table import finding, table_rows
+from mmattn.utils.arrays import evenly
 from mmattn.visualization.templates import held_json
 
 NASTY = '</script><img src=x onerror=alert(1)>"\'\n.mp4'
 
 
-@pytest.fixture
-def page(tmp_path):
+def write(folder, videos):
     options = FaithfulnessOptions(steps=2, randoms=1, redraw=False, cells=3)
     sources = dict(attention=map_source('attention'))
     clips = [
-        ScoredClip(KnownModel('frame'), known_input(k), class_index=0) for k in range(2)
+        ScoredClip(KnownModel('frame'), known_input(k), class_index=0)
+        for k in range(videos)
     ]
     results = [
         measure(clip, sources, options, name=NASTY, number=k)
         for k, clip in enumerate(clips)
     ]
     rows = table_rows(results)
-    shown = [shown_frames(clip, tmp_path, NASTY) for clip in clips]
+    shown = [shown_frames(clip, folder, NASTY) for clip in clips]
     path = write_page(
-        tmp_path / 'index.html', results, rows, shown, settings=NASTY, broken=[NASTY]
+        folder / 'index.html', results, rows, shown, settings=NASTY, broken=[NASTY]
     )
+    return path, results, rows
+
+
+@pytest.fixture
+def page(tmp_path):
+    path, results, rows = write(tmp_path, 2)
     return path.read_text(encoding='utf-8'), results, rows
+
+
+@needs_browser
+def test_print_shows_every_frame(tmp_path):
+    """Also of videos that never came into view."""
+    path, _, _ = write(tmp_path, 12)
+    pdf = printed(path, tmp_path / 'page.pdf')
+    assert pdf.count(b'/Subtype /Image') >= 12 * 4
+
+
+@needs_browser
+def test_cover_takes_away_the_highest_cells(tmp_path):
+    path, results, _ = write(tmp_path, 1)
+    found = seen_in(
+        path,
+        """
+        const covered = () => cards[0].frames.map(({ cover }) => {
+          const data = cover.getContext('2d')
+            .getImageData(0, 0, cover.width, cover.height).data;
+          return [...data].filter((_, k) => k % 4 === 3).map((alpha) => alpha === 255);
+        });
+        const at = (map, kind, share) => {
+          byId('map').value = map; byId('kind').value = kind;
+          byId('share').value = share; byId('share').oninput();
+          return [covered(), byId('percent').value, cards[0].note.textContent];
+        };
+        const map = 'truth over both';
+        return [at(map, 'deletion', 0), at(map, 'deletion', 20),
+          at(map, 'insertion', 20), at(map, 'deletion', 100)];
+        """,
+    )
+    values = results[0].maps['both', 'truth'].values[evenly(6, 4)].reshape(4, -1)
+    none, some, others, everything = (np.array(covered) for covered, *_ in found)
+    assert not none.any() and everything.all()
+    assert np.array_equal(others, ~some)
+    assert 0 < some.sum() < 0.5 * some.size
+    assert values[some].min() >= values[~some].max()
+    curve = results[0].maps['both', 'truth'].curves.deletion
+    notes = [note for *_, note in found]
+    assert notes[0] == f'score {curve[0]:.3f}'
+    assert notes[3] == f'score {curve[-1]:.3f}'
 
 
 def test_names_run_nothing(page):

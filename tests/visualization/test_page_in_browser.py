@@ -1,19 +1,12 @@
 """The page of attention in a browser: keys, labels, names, and fifty videos."""
 
-import html
-import json
-import re
-import shutil
-import subprocess
-
 import numpy as np
-import pytest
+from browser import needs_browser, seen_in
 
 from mmattn.attention.maps import AttentionMap
 from mmattn.visualization.attention_page import AttentionPage, model_entry
 
-BROWSER = shutil.which('chromium') or shutil.which('google-chrome')
-pytestmark = pytest.mark.skipif(BROWSER is None, reason='no Chromium to open pages in')
+pytestmark = needs_browser
 NASTY = '<img src=x onerror="document.title=1">\'\n</script><b>.mp4'
 FRAMES = 8
 # Shown elements that take the focus, and have neither text nor label nor aria-label.
@@ -35,26 +28,6 @@ def write_page(path, videos):
         for k in range(videos):
             entry = model_entry('m', frames, maps, [(NASTY, 0.5)], outcome=f'is {k}')
             page.add(f'{k} {NASTY}', [entry])
-
-
-def seen_in(path, script):
-    """What a script finds on a page that is open."""
-    text = path.read_text('utf-8')
-    text = re.sub('<meta http-equiv="Content-Security-Policy"[^>]*>', '', text)
-    text += (
-        '<script>const press = (key, target = document.body) => target.dispatchEvent('
-        "new KeyboardEvent('keydown', { key, bubbles: true }));"
-        f'document.body.dataset.seen = JSON.stringify((() => {{ {script} }})())'
-        '</script>'
-    )
-    opened = path.with_name('opened.html')
-    opened.write_text(text, 'utf-8')
-    command = [BROWSER, '--headless', '--no-sandbox', '--disable-gpu', '--dump-dom']
-    command += ['--virtual-time-budget=2000', opened.as_uri()]
-    found = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    return json.loads(
-        html.unescape(re.findall(r'data-seen="([^"]*)"', found.stdout)[0])
-    )
 
 
 def test_keys(tmp_path):

@@ -1,0 +1,43 @@
+"""Pages of ours, opened in Chromium without a window."""
+
+import html
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+
+BROWSER = shutil.which('chromium') or shutil.which('google-chrome')
+needs_browser = pytest.mark.skipif(
+    BROWSER is None, reason='no Chromium to open pages in'
+)
+
+
+def seen_in(path, script):
+    """What a script finds on a page that is open."""
+    text = path.read_text('utf-8')
+    text = re.sub('<meta http-equiv="Content-Security-Policy"[^>]*>', '', text)
+    text += (
+        '<script>const press = (key, target = document.body) => target.dispatchEvent('
+        "new KeyboardEvent('keydown', { key, bubbles: true }));"
+        f'document.body.dataset.seen = JSON.stringify((() => {{ {script} }})())'
+        '</script>'
+    )
+    opened = path.with_name('opened.html')
+    opened.write_text(text, 'utf-8')
+    found = _run('--dump-dom', '--virtual-time-budget=2000', opened.as_uri())
+    return json.loads(html.unescape(re.findall(r'data-seen="([^"]*)"', found)[0]))
+
+
+def printed(path, out):
+    """The PDF of a page as a browser prints it."""
+    _run(f'--print-to-pdf={out}', path.as_uri())
+    return out.read_bytes()
+
+
+def _run(*words):
+    command = [BROWSER, '--headless', '--no-sandbox', '--disable-gpu', *words]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=120, check=True
+    ).stdout
