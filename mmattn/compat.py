@@ -379,6 +379,11 @@ class _RemovesLater:
     def rmtree(self, path: str) -> None:
         self.removals.append((self.backend.rmtree, path))
 
+    def finish(self) -> None:
+        while self.removals:
+            remove, path = self.removals.pop(0)
+            remove(path)
+
 
 def remove_checkpoints_last() -> None:
     """Let MMEngine remove old checkpoints after the new ones are written.
@@ -396,15 +401,16 @@ def remove_checkpoints_last() -> None:
         @functools.wraps(original)
         def method(self: Any, *args: Any, **kwargs: Any) -> None:
             backend = self.file_backend
-            if isinstance(backend, _RemovesLater):  # a part of saving the best
+            if isinstance(backend, _RemovesLater):
+                # All best ones are written; what comes now forgets the old ones.
+                backend.finish()
                 return original(self, *args, **kwargs)
             later = self.file_backend = _RemovesLater(backend)
             try:
                 original(self, *args, **kwargs)
             finally:
                 self.file_backend = backend
-            for remove, path in later.removals:
-                remove(path)
+            later.finish()
 
         return method
 

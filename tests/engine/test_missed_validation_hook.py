@@ -1,6 +1,7 @@
 """The best checkpoint does not depend on when a run was killed."""
 
 import pytest
+from mmengine.fileio import LocalBackend
 from mmengine.hooks import CheckpointHook
 from tiny_runs import tiny_config
 
@@ -48,6 +49,26 @@ def test_killed_in_a_validation(tmp_path, monkeypatch, options, moment, number):
     assert names(whole) == names(killed)
     best = [name for name in names(whole) if name.startswith('best')]
     assert len(best) == 1
+
+
+@pytest.mark.parametrize('options', RUNS.values(), ids=RUNS)
+def test_killed_before_the_old_best_goes(tmp_path, monkeypatch, options):
+    """The resumed run still knows of it, and keeps one best checkpoint alone."""
+    whole, killed = tmp_path / 'whole', tmp_path / 'killed'
+    build_runner(tiny_config(**options), whole).train()
+
+    def die(self, path):
+        raise KilledError(path)
+
+    monkeypatch.setattr(LocalBackend, 'remove', die)
+    with pytest.raises(KilledError, match='best_'):
+        build_runner(tiny_config(**options), killed).train()
+    monkeypatch.undo()
+    assert len([name for name in names(killed) if name.startswith('best')]) == 2
+    cfg = tiny_config(**options)
+    cfg.resume = True
+    build_runner(cfg, killed).train()
+    assert names(whole) == names(killed)
 
 
 def test_nothing_is_missed(tmp_path, monkeypatch):
