@@ -79,7 +79,8 @@ def test_cover_takes_away_the_highest_cells(tmp_path):
     )
     values = results[0].maps['both', 'truth'].values[evenly(6, 4)].reshape(4, -1)
     none, some, others, everything = (np.array(covered) for covered, *_ in found)
-    assert not none.any() and everything.all()
+    assert not none.any()
+    assert everything.all()
     assert np.array_equal(others, ~some)
     assert 0 < some.sum() < 0.5 * some.size
     assert values[some].min() >= values[~some].max()

@@ -168,7 +168,7 @@ def test_flow_over_its_rgb(shrunk, tiny_data, tmp_path, kind):
 
 
 def test_flow_computed_from_the_video(shrunk, tiny_data, tmp_path):
-    """Explained and predicted from the video itself: the fields are those of its pairs."""
+    """Explained and predicted from the video: its fields are those of its pairs."""
     model = load_model(shrunk(COMPUTED_FLOW), None)
     video = tiny_data / 'videos' / 'clip_0.mp4'
     pictures, broken = draw_grad_cams(
