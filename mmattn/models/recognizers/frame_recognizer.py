@@ -14,6 +14,7 @@ from mmattn.signatures import Component, Positive
 from mmattn.utils.arguments import require_some
 
 Inputs = torch.Tensor | list[torch.Tensor]
+CHUNK_PIXELS = 16 * 224 * 224
 
 
 @MODELS.register_module()
@@ -36,7 +37,8 @@ class FrameRecognizer(BaseRecognizer):
             features and ``frames_per_video``.
         freeze_backbone: Keep the backbone in eval mode and without gradients.
         chunk_frames: Most frames that pass the backbone at once where no gradient
-            is needed, at least one clip.
+            is needed, at least one clip; by default as many as have the pixels of 16
+            frames of 224 x 224.
         clip_len: Frames of a clip, as MMAction2's ``SampleFrames`` calls them; None for
             a network of single frames.
         data_preprocessor: Config, :class:`FrameDataPreprocessor` by default.
@@ -58,7 +60,7 @@ class FrameRecognizer(BaseRecognizer):
         cls_head: Component | None = None,
         *,
         freeze_backbone: bool = False,
-        chunk_frames: Positive = 16,
+        chunk_frames: Positive | None = None,
         clip_len: Positive | None = None,
         data_preprocessor: dict | None = None,
         train_cfg: dict | None = None,
@@ -75,7 +77,7 @@ class FrameRecognizer(BaseRecognizer):
         self.freeze_backbone = freeze_backbone
         self.sees_clips = clip_len is not None
         self.clip_len = clip_len or 1
-        self.chunk_frames = max(chunk_frames // self.clip_len, 1) * self.clip_len
+        self.chunk_frames = chunk_frames
         if freeze_backbone:
             self.backbone.requires_grad_(False)
 
@@ -166,11 +168,16 @@ class FrameRecognizer(BaseRecognizer):
 
     def _chunks(self, inputs: Inputs) -> Iterator[torch.Tensor]:
         if isinstance(inputs, torch.Tensor):
-            yield from inputs.flatten(0, 1).split(self.chunk_frames)
+            frames = inputs.flatten(0, 1)
+            yield from frames.split(self._chunk_size(frames))
             return
         for video in inputs:
-            for chunk in video.split(self.chunk_frames):
+            for chunk in video.split(self._chunk_size(video)):
                 yield self.data_preprocessor.normalize(chunk)
+
+    def _chunk_size(self, frames: torch.Tensor) -> int:
+        most = self.chunk_frames or CHUNK_PIXELS // frames.shape[-2:].numel()
+        return max(most // self.clip_len, 1) * self.clip_len
 
     def _videos(self, inputs: Inputs) -> Iterator[torch.Tensor]:
         for video in inputs:  # what is no batch was left raw

@@ -115,6 +115,18 @@ def test_chunks_bound_the_batch_and_leave_the_result(chunk_frames):
     assert sum(chunked.backbone.calls) == 5 * T
 
 
+@pytest.mark.parametrize(
+    'side, calls', [(224, [16, 4]), (448, [4] * 5), (112, [20]), (2000, [1] * 20)]
+)
+def test_chunks_hold_as_many_pixels_as_16_frames_of_224(side, calls):
+    model = build().eval()
+    frames = torch.zeros(1, 1, 1, 1, dtype=torch.uint8).expand(20, 3, side, side)
+    data = dict(inputs=[frames], data_samples=[ActionDataSample()])
+    with torch.no_grad():
+        model.extract_feat(model.data_preprocessor(data)['inputs'])
+    assert model.backbone.calls == calls
+
+
 def test_long_videos_stay_raw_until_their_chunk():
     preprocessor = build().data_preprocessor
     preprocessor.eager_frames = 5
