@@ -228,7 +228,7 @@ def test_records_know_their_video_crop_and_frames():
 
 
 def test_bad_chunk():
-    with pytest.raises(ValueError, match=r'chunk_frames: .* at least 1, got 0'):
+    with pytest.raises(ValueError, match=r'chunk_frames: .* at least 1 or None, got 0'):
         build(chunk_frames=0)
 
 
