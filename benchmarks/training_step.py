@@ -8,10 +8,11 @@ training step takes more than 1.00 times as long as the plain one (STBTA 1.10), 
 test more than 0.90 times.
 
     python benchmarks/training_step.py [--systems stbta ...] [--steps train test]
-        [--pairs 20] [--threads 1] [--layout] [--compile] [--profile]
+        [--pairs 20] [--threads 1] [--layout] [--bf16] [--compile] [--profile]
 """
 
 import argparse
+import copy
 import cProfile
 import pstats
 import sys
@@ -29,6 +30,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from timing import interleaved, report
 
+from mmattn.engine.host_tools import train_in_bf16
 from mmattn.testing.data import NUM_CLASSES
 from mmattn.testing.shrink import point_to_data
 from mmattn.utils.configs import find_config
@@ -206,7 +208,8 @@ def make_steps(cfg: Config, compiled: bool = False) -> dict[str, Callable]:
         runner._init_model_weights()
     runner.optim_wrapper.initialize_count_status(runner.model, 0, loop.max_iters)
     if compiled:
-        runner.model.train_step = torch.compile(runner.model.train_step)
+        runner.cfg.compile = True
+        runner._maybe_compile('train_step')
     runner.call_hook('before_train')
     runner.call_hook('before_train_epoch')
     runner.call_hook('before_test_epoch')
@@ -272,6 +275,9 @@ def main() -> int:
     parser.add_argument(
         '--compile', action='store_true', help='also time ours compiled'
     )
+    parser.add_argument(
+        '--bf16', action='store_true', help='also time ours in bfloat16'
+    )
     parser.add_argument('--profile', action='store_true', help='where the time goes')
     args = parser.parse_args()
     keep_freed_memory()
@@ -300,6 +306,12 @@ def main() -> int:
                     before = make_steps(Config(dict(cfg, channels_last=False)))
                     result = interleaved(before[step], host[step], **timed)
                     report(f'{title}, ours in the plain layout / plain', result)
+                if args.bf16 and step == 'train':
+                    half = Config(copy.deepcopy(cfg.to_dict()))
+                    train_in_bf16(half, bf16=True)
+                    half = make_steps(half)
+                    result = interleaved(half[step], mine[step], **timed)
+                    report(f'{title}, ours in bfloat16 / ours', result)
                 if args.compile and step == 'train':
                     fast = make_steps(cfg, compiled=True)
                     result = interleaved(fast[step], mine[step], **timed)

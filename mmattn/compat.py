@@ -46,6 +46,7 @@ def repair_stack() -> None:
     remove_checkpoints_last()
     distribute_without_cuda()
     find_configs_by_package()
+    compile_around_samples()
     refuse_scores_of_nan()
     repair_on_import()
 
@@ -517,6 +518,31 @@ def score_in_float32() -> None:
 
     BaseHead.loss_by_feat = in_float32(BaseHead.loss_by_feat)
     BaseHead.predict_by_feat = in_float32(BaseHead.predict_by_feat)
+
+
+def compile_around_samples() -> None:
+    """Let ``compile=True`` in a config compile models that take data samples.
+
+    MMEngine compiles ``train_step``, in which MMAction2's preprocessors set the
+    metainfo of samples; PyTorch cannot trace how MMEngine copies it.
+    """
+    from mmengine.runner import Runner
+    from mmengine.structures import BaseDataElement
+
+    original = Runner._maybe_compile
+    if hasattr(original, '_mmattn_around_samples'):
+        return
+
+    @functools.wraps(original)
+    def _maybe_compile(self: Any, target: str) -> None:
+        if self.cfg.get('compile'):
+            BaseDataElement.set_metainfo = torch.compiler.disable(
+                BaseDataElement.set_metainfo
+            )
+        original(self, target)
+
+    _maybe_compile._mmattn_around_samples = True  # type: ignore[attr-defined]
+    Runner._maybe_compile = _maybe_compile
 
 
 def find_configs_by_package() -> None:

@@ -377,3 +377,22 @@ def test_no_metric_sees_scores_that_are_no_numbers(value, named):
     sample.set_pred_score(torch.tensor([0.25, 0.75]))
     evaluator.process([sample])
     assert evaluator.evaluate(1)['acc/top1'] == 1
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings('ignore')  # the compiler warns of what it does itself
+def test_compile_in_a_config(shrunk, tmp_path):
+    """The step is compiled, which ends where samples are copied, and is the same."""
+    trained = []
+    for options in ({}, dict(compile=dict(backend='eager'))):
+        cfg = shrunk('tsn_in1k-pre-bninception_8xb8-1x1x3-100e_ucf101-split1-rgb')
+        cfg.merge_from_dict(options)
+        cfg.randomness = dict(seed=0)
+        runner = build_runner(cfg, tmp_path / str(len(trained)))
+        runner.train()
+        trained.append(runner.model.state_dict())
+    assert hasattr(runner.model.train_step, '_torchdynamo_orig_callable')
+    plain, compiled = trained
+    assert plain.keys() == compiled.keys()
+    for name, weight in plain.items():
+        torch.testing.assert_close(compiled[name], weight, msg=name)
