@@ -31,6 +31,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from mmattn.compat import score_in_float32
 from mmattn.models.layers.clips import tell_num_segments
+from mmattn.models.memory_layout import to_channels_last
 
 SEGMENTS, SIDE, CLASSES = 3, 224, 101
 PLACES = (('mixed_5b', 3, 192, 25), ('mixed_7a', 2, 768, 12))
@@ -75,6 +76,7 @@ def build(kind: str, device: str) -> nn.Module:
         dict(type='Recognizer2D', backbone=backbone, cls_head=head)
     ).to(device)
     tell_num_segments(model, SEGMENTS)
+    to_channels_last(model)  # as all configs are
     return model
 
 
@@ -201,6 +203,7 @@ def main() -> int:
     parser.add_argument('--threads', type=int, default=2, help='CPU threads')
     parser.add_argument('--clips', type=int, default=8, help='clips of a batch')
     parser.add_argument('--device', default='cpu', help="'cpu' or 'cuda'")
+    parser.add_argument('--dtypes', nargs='+', choices=DTYPES, default=list(DTYPES))
     args = parser.parse_args()
     set_up(args)
     if args.device == 'cpu':
@@ -208,7 +211,7 @@ def main() -> int:
     sync = torch.cuda.synchronize if args.device != 'cpu' else lambda: None
     print_sizes()
     passed = True
-    for dtype in DTYPES:
+    for dtype in args.dtypes:
         passed &= compare_nets(dtype, args, sync)
         compare_modules(dtype, args, sync)
     return 0 if passed else 1
