@@ -25,13 +25,8 @@ import numpy as np
 Class = TypeVar('Class', bound=type)
 EMPTY = inspect.Parameter.empty
 SHOWN = 60  # characters of a value that a message shows
-UNTRUE = (
-    'mmaction.models.heads',
-    'mmaction.models.backbones',
-    'mmcv',
-    'mmdet',
-    'torch',
-)
+# Not all annotations of the stack are true.
+UNTRUE = ('mmaction.models.backbones', 'mmcv', 'torch')
 # Keys beside arguments in configs, which MMEngine takes out before it builds.
 BESIDE = ('type', '_scope_', '_delete_', 'priority', 'constructor', 'paramwise_cfg')
 
@@ -103,6 +98,22 @@ OddNumber = Annotated[int, Odd()]
 NotNegative = Annotated[int, Bounds(0)]
 Share = Annotated[float, Bounds(0, 1)]
 Weight = Annotated[float, Bounds(0)]
+# Arguments of the stack whose annotations are untrue, or say less.
+OF_THE_STACK: dict[str, Any] = {
+    'average_clips': str | None,
+    'fps': Positive,
+    'num_max_proposals': Positive,
+    'start_index': NotNegative,
+    'init_cfg': dict | list[dict] | None,
+    **dict.fromkeys(
+        (
+            'backbone', 'bbox_head', 'bbox_roi_extractor', 'cls_head',
+            'data_preprocessor', 'mask_head', 'neck', 'roi_head', 'rpn_head',
+            'shared_head',
+        ),
+        Component,
+    ),
+}  # fmt: skip
 
 
 class Argument(NamedTuple):
@@ -153,7 +164,7 @@ def fits(value: Any, hint: Any) -> bool:
         return value is None
     kind = origin or hint
     if not isinstance(kind, type) or kind in (object, Any):
-        return True
+        return not isinstance(value, float) or math.isfinite(value)
     if issubclass(kind, (list, tuple)) or kind is Sequence:
         return _is_sequence(value) and _items_fit(value, kind, args)
     if kind is Callable or kind is typing.get_origin(Callable):
@@ -216,9 +227,7 @@ def signature_of(kind: Any) -> Signature:
     constructors = [x for x in map(inspect.unwrap, own) if x is not object.__init__]
     for constructor in constructors:
         parameters = list(inspect.signature(constructor).parameters.values())[1:]
-        # Not all annotations of the stack are true: its heads call a string a dict.
-        untrue = constructor.__module__.startswith(UNTRUE)
-        hints = {} if untrue else _hints(constructor)
+        hints = _hints(constructor)
         for p in parameters:
             if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY):
                 hint = hints.get(p.name, Any)
@@ -289,6 +298,11 @@ def checked(kind: Class) -> Class:
         _check(kind, signature, args, kwargs)
         try:
             constructor(self, *args, **kwargs)
+        except AttributeError as error:
+            if not isinstance(error.obj, Mapping):
+                raise
+            fault = _fault(f'a config with the key {error.name!r}', error.obj)
+            raise ValueError(f'{kind.__name__}: {fault}') from error
         except AssertionError as error:  # of a class of the host
             reason = f': {error}' if str(error) else ''
             fault = _fault('what its base classes take', kwargs)
@@ -402,10 +416,14 @@ def _is_instance(value: Any, kind: type) -> bool:
 
 
 def _hints(constructor: Any) -> dict[str, Any]:
+    module = constructor.__module__
+    if module.startswith(UNTRUE):
+        return {}
     try:
-        return typing.get_type_hints(constructor, include_extras=True)
+        hints = typing.get_type_hints(constructor, include_extras=True)
     except NameError:  # of the stack: names that it imports for type checkers alone
         return {}
+    return hints if module.startswith('mmattn.') else hints | OF_THE_STACK
 
 
 def _fault(expected: str, value: Any) -> str:

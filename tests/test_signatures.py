@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from mmengine.config import Config, ConfigDict
 from mmengine.registry import MODELS as ROOT_MODELS
+from wrong_arguments import GIVEN
 
 from mmattn.registry import (
     CheckedRegistry,
@@ -178,6 +179,21 @@ def test_ranges_are_value_errors(key, far, other, words):
         Range(**{key: far})
     with pytest.raises(TypeError, match=rf'^Range: {key}: expected {words}, got'):
         Range(**{key: other})
+
+
+def test_keys_that_a_base_class_looks_for_are_named():
+    cfg = dict(type='mmattn.ActionFasterRCNN', _scope_='mmdet')
+    cfg.update(GIVEN['ActionFasterRCNN'], train_cfg=dict(rcn=3))
+    with pytest.raises(ValueError, match=r"with the key 'rpn', got {'rcn': 3}"):
+        ROOT_MODELS.build(ConfigDict(cfg))
+
+
+def test_untrue_annotations_of_the_stack_are_not_believed():
+    known = signature_of(find_class('mmattn.MultiLabelTSNHead')).arguments
+    assert fits(['a'], known['init_cfg'].hint) is False
+    assert fits([dict(type='Normal')], known['init_cfg'].hint)
+    assert fits('prob', known['average_clips'].hint)
+    assert not fits([], known['label_smooth_eps'].hint)
 
 
 def test_keys_of_the_config_are_named():

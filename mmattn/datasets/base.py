@@ -4,7 +4,7 @@ import contextlib
 import gc
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -15,11 +15,12 @@ from mmengine.dataset import Compose
 from mmengine.fileio import isfile
 from mmengine.logging import print_log
 
-from mmattn.signatures import NotNegative
+from mmattn.signatures import Component, NotNegative
 from mmattn.utils.text import DELIMITERS, read_lines, split_fields
 
 from .samplers import seeded_rng
 
+Steps = Sequence[Component | Callable]
 DECODE_STEPS = (
     host.DecordInit,
     host.DecordDecode,
@@ -212,13 +213,14 @@ class CheckedActionDataset(BaseActionDataset):
     """
 
     delimiter: str | None = None
+    folder_key = 'video'  # of data_prefix
     layout = '<path> <label>'
     num_counts = 0
 
     def __init__(
         self,
         ann_file: str,
-        pipeline: Sequence[Any],
+        pipeline: Steps,
         *,
         on_broken: Literal['replace', 'raise'] = 'replace',
         max_refetch: NotNegative = 20,
@@ -230,10 +232,11 @@ class CheckedActionDataset(BaseActionDataset):
                 'expected multi_class=True with `allow_unlabeled`, got multi_class='
                 f'{host_args.get("multi_class", False)}'
             )
-        indices = host_args.get('indices')
-        if indices is not None and (not indices or min(np.atleast_1d(indices)) < 0):
+        require_kept(host_args.get('indices'))
+        prefix = host_args.get('data_prefix')
+        if isinstance(prefix, Mapping) and self.folder_key not in prefix:
             raise ValueError(
-                f'indices: expected how many samples to keep, or which, got {indices}'
+                f'expected `data_prefix=dict({self.folder_key}=...)`, got {prefix}'
             )
         self.on_broken = on_broken
         self.allow_unlabeled = allow_unlabeled
@@ -470,3 +473,18 @@ class CheckedActionDataset(BaseActionDataset):
             print_log(
                 f'{error}; another sample takes its place', 'current', logging.WARNING
             )
+
+
+def require_kept(indices: int | Sequence[int] | None) -> None:
+    """Refuse to keep no sample of a data set.
+
+    Args:
+        indices: How many samples to keep, or which; None for all.
+
+    Raises:
+        ValueError: If none is left.
+    """
+    if indices is not None and (not indices or min(np.atleast_1d(indices)) < 0):
+        raise ValueError(
+            f'indices: expected how many samples to keep, or which, got {indices}'
+        )

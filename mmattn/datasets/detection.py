@@ -4,7 +4,7 @@ import logging
 import math
 import os.path as osp
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from mmaction.datasets import AVADataset
@@ -20,10 +20,15 @@ from mmattn.datasets.ava import (
     read_frames,
     read_label_map,
 )
-from mmattn.datasets.base import AnnotationFileNotFoundError, without_collector
+from mmattn.datasets.base import (
+    AnnotationFileNotFoundError,
+    Steps,
+    require_kept,
+    without_collector,
+)
 from mmattn.datasets.proposals import frame_key, load_proposals, match_proposals
 from mmattn.registry import DATASETS
-from mmattn.signatures import Share
+from mmattn.signatures import Keys, Share
 
 WHOLE_FRAME = np.array([[0.0, 0.0, 1.0, 1.0]])
 
@@ -49,6 +54,7 @@ class ActionDetectionDataset(AVADataset):
             for; needs ``label_file``. None: column k is class k.
         person_det_score_thr: Proposals below this score are left out, but the best one
             stays.
+        data_prefix: Folder of the videos or frames, ``dict(img=...)``.
         **host_args: Other arguments of MMAction2's ``AVADataset``.
 
     Raises:
@@ -65,13 +71,15 @@ class ActionDetectionDataset(AVADataset):
     def __init__(
         self,
         ann_file: str,
-        pipeline: Sequence[Any],
+        pipeline: Steps,
         *,
         proposal_file: str | None = None,
         custom_classes: Sequence[int] | None = None,
         person_det_score_thr: Share = 0.9,
+        data_prefix: Annotated[dict, Keys('img')] | None = None,
         **host_args: Any,
     ) -> None:
+        require_kept(host_args.get('indices'))
         num_classes = host_args.get('num_classes', 81)
         self.columns = _columns(custom_classes, num_classes, host_args)
         self.custom = custom_classes is not None
@@ -81,6 +89,7 @@ class ActionDetectionDataset(AVADataset):
             pipeline,
             proposal_file=None,  # not the host's to read, and neither are the classes
             person_det_score_thr=person_det_score_thr,
+            data_prefix=data_prefix or dict(img=''),
             **host_args,
         )
         self.proposal_file = proposal_file

@@ -1,12 +1,11 @@
 """Stored per-frame features instead of videos."""
 
 import os.path as osp
-from collections.abc import Sequence
 from typing import Any
 
 from mmattn.registry import DATASETS
 
-from .base import CheckedActionDataset, ListLine
+from .base import CheckedActionDataset, ListLine, Steps
 from .transforms.features import open_features
 
 
@@ -41,18 +40,17 @@ class FeatureDataset(CheckedActionDataset):
     """
 
     layout = '<file> <label>'
+    folder_key = 'feature'
 
     def __init__(
         self,
         ann_file: str,
-        pipeline: Sequence[Any],
+        pipeline: Steps,
         *,
         data_prefix: dict | None = None,
         **host_args: Any,
     ) -> None:
         prefix = {'feature': ''} if data_prefix is None else data_prefix
-        if set(prefix) != {'feature'}:
-            raise ValueError(f'expected `data_prefix=dict(feature=...)`, got {prefix}')
         if host_args.get('multi_class'):
             self.layout = '<file> <label> ...'
         super().__init__(ann_file, pipeline, data_prefix=prefix, **host_args)

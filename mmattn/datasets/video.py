@@ -1,7 +1,6 @@
 """Videos, and folders of RGB or flow frames, for action recognition."""
 
 import os.path as osp
-from collections.abc import Sequence
 from typing import Any
 
 from mmaction.datasets import RawframeDataset, VideoDataset
@@ -9,7 +8,7 @@ from mmaction.datasets.transforms import RawFrameDecode
 
 from mmattn.registry import DATASETS
 
-from .base import BrokenVideoError, CheckedActionDataset, ListLine
+from .base import BrokenVideoError, CheckedActionDataset, ListLine, Steps
 from .frame_folders import file_template, require_listed_frames
 
 FRAME_TEMPLATES = {'RGB': 'img_{:05}.jpg', 'Flow': 'flow_{}_{:05d}.jpg'}
@@ -39,9 +38,7 @@ class ActionVideoDataset(CheckedActionDataset, VideoDataset):
         ...     data_prefix=dict(video='videos'), num_classes=101, pipeline=[])
     """
 
-    def __init__(
-        self, ann_file: str, pipeline: Sequence[Any], **host_args: Any
-    ) -> None:
+    def __init__(self, ann_file: str, pipeline: Steps, **host_args: Any) -> None:
         delimiter = host_args.get('delimiter', ' ')
         labels = '<label> ...' if host_args.get('multi_class') else '<label>'
         self.layout = f'<video>{delimiter}{labels}'
@@ -100,10 +97,12 @@ class ActionFrameDataset(CheckedActionDataset, RawframeDataset):
         ...     pipeline=[])
     """
 
+    folder_key = 'img'
+
     def __init__(
         self,
         ann_file: str,
-        pipeline: Sequence[Any],
+        pipeline: Steps,
         *,
         modality: str = 'RGB',
         filename_tmpl: str | None = None,

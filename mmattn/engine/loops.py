@@ -1,12 +1,14 @@
 """Training loops."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from mmengine.dist import get_world_size
 from mmengine.runner import IterBasedTrainLoop
 from mmengine.runner.loops import _InfiniteDataloaderIterator
+from torch.utils.data import DataLoader
 
 from mmattn.registry import LOOPS
+from mmattn.signatures import Keys, Positive
 
 SEEN = 'train_samples_seen'
 
@@ -27,13 +29,25 @@ class ResumableIterLoop(IterBasedTrainLoop):
         max_iters: Number of iterations.
         val_begin: First iteration after which validation may run.
         val_interval: Iterations between validations.
+        **host_args: Other arguments of MMEngine's ``IterBasedTrainLoop``.
 
     Raises:
         TypeError: If the data loader's sampler cannot skip.
     """
 
-    def __init__(self, runner: Any, dataloader: Any, **kwargs: Any) -> None:
-        super().__init__(runner, dataloader, **kwargs)
+    def __init__(
+        self,
+        runner: Any,
+        dataloader: DataLoader | Annotated[dict, Keys('dataset')],
+        max_iters: Positive,
+        *,
+        val_begin: Positive = 1,
+        val_interval: Positive = 1000,
+        **host_args: Any,
+    ) -> None:
+        super().__init__(
+            runner, dataloader, max_iters, val_begin, val_interval, **host_args
+        )
         if not hasattr(self.dataloader.sampler, 'skip'):
             raise TypeError(
                 'train_dataloader.sampler: expected a sampler that can skip, such as '

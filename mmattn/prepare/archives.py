@@ -9,7 +9,7 @@ import tarfile
 import tempfile
 import zlib
 from pathlib import Path, PurePosixPath
-from zipfile import BadZipFile, ZipFile
+from zipfile import BadZipFile, ZipFile, sizeEndCentDir  # type: ignore[attr-defined]
 
 from mmattn.datasets.video_reader import VIDEO_SUFFIXES
 
@@ -112,11 +112,15 @@ def _unpack_one(archive: Path, folder: Path) -> None:
 
 def _unpack_zip(archive: Path, folder: Path) -> None:
     with ZipFile(archive) as file:
+        if not file.infolist() and archive.stat().st_size > sizeEndCentDir:
+            raise BadZipFile('no list of its files')
         members = [info for info in file.infolist() if _wanted(archive, info.filename)]
         total = sum(info.file_size for info in members)
         _check_size(archive, total, _largest_size(archive, folder))
         for info in members:
-            file.extract(info, folder)
+            size = Path(file.extract(info, folder)).stat().st_size
+            if not info.is_dir() and size != info.file_size:
+                raise BadZipFile(f'{size} bytes of {info.filename}')
 
 
 def _unpack_tar(archive: Path, folder: Path) -> None:
@@ -145,7 +149,7 @@ def _wanted(archive: Path, name: str) -> bool:
     """Whether a member is unpacked; a name that points outside is refused."""
     path = PurePosixPath(name.replace('\\', '/'))
     drive = ':' in (path.parts or ('',))[0]
-    if path.is_absolute() or '..' in path.parts or drive:
+    if not path.parts or path.is_absolute() or '..' in path.parts or drive:
         raise ValueError(f'{archive}: expected names inside of it, got {name!r}')
     return not set(LEFT_OUT) & set(path.parts)
 

@@ -1,6 +1,7 @@
 """Files of arrays, of which a damaged one is named, and places in a list."""
 
 import errno
+import os
 import zipfile
 import zlib
 from pathlib import Path
@@ -44,7 +45,11 @@ def read_npz(path: str | Path) -> dict[str, np.ndarray]:
     try:
         # opened here, since NumPy leaves broken files open
         with open(path, 'rb') as file, np.load(file, allow_pickle=False) as arrays:
-            return dict(arrays)
+            found = dict(arrays)
+            size = os.fstat(file.fileno()).st_size
+        if not found and size > zipfile.sizeEndCentDir:  # type: ignore[attr-defined]
+            raise ValueError('no list of its arrays')
+        return found
     except BROKEN as error:
         cause = error
     except OSError as error:

@@ -64,13 +64,8 @@ def videos(tmp_path):
 
 def dataset(folder, pipeline=(), ann_file='list.txt', **kwargs):
     kwargs.setdefault('serialize_data', False)  # which collects garbage: slow
-    return ActionVideoDataset(
-        ann_file,
-        list(pipeline),
-        data_root=str(folder),
-        data_prefix={'video': ''},
-        **kwargs,
-    )
+    kwargs.setdefault('data_prefix', {'video': ''})
+    return ActionVideoDataset(ann_file, list(pipeline), data_root=str(folder), **kwargs)
 
 
 def test_containers_through_the_whole_pipeline(videos):
@@ -468,6 +463,8 @@ def test_wrong_arguments(videos):
         dataset(videos, max_refetch=-1)
     with pytest.raises(TypeError, match='num_clases'):
         dataset(videos, num_clases=3)
+    with pytest.raises(ValueError, match=r'data_prefix=dict\(video=...\)`, got {}'):
+        dataset(videos, data_prefix={})
 
 
 def test_official_ucf101_lists(real_data):

@@ -331,14 +331,19 @@ DAMAGES = {
 _DATA: dict[str, Path] = {}
 
 
-def cases(rng: random.Random, count: int, data: Path) -> list[Case]:
-    """Readers in turn, each with a file damaged in some way."""
+def cases(seed: int, count: int, data: Path) -> list[Case]:
+    """Readers in turn, each with a file damaged in some way.
+
+    What is drawn for a reader depends on no other.
+    """
     _DATA['data'] = data
     names = list(readers(data))
-    return [
-        Case(names[n % len(names)], rng.choice(list(DAMAGES)), rng.randrange(2**32))
-        for n in range(count)
-    ]
+    made = []
+    for number in range(count):
+        name = names[number % len(names)]
+        rng = random.Random(f'{seed} {name} {number // len(names)}')
+        made.append(Case(name, rng.choice(list(DAMAGES)), rng.randrange(2**32)))
+    return made
 
 
 def outcome(case: Case) -> str:

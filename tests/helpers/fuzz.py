@@ -8,7 +8,6 @@ the counts of outcomes; exit code 1 if one is bad, which a hang and a crash are.
 
 import argparse
 import os
-import random
 import sys
 import tempfile
 from collections import Counter
@@ -34,7 +33,7 @@ def judge(kind: str, seed: int, count: int, data: str, number: int) -> tuple[str
     key = kind, seed, count, data
     if key not in _MADE:
         sys.stderr = open(os.devnull, 'w')  # noqa: SIM115  (warnings of the stack)
-        _MADE[key] = KINDS[kind].cases(random.Random(seed), count, Path(data))
+        _MADE[key] = KINDS[kind].cases(seed, count, Path(data))
     case = _MADE[key][number]
     wrong_arguments.seeded_everything()
     return KINDS[kind].outcome(case), str(case)

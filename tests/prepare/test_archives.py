@@ -100,6 +100,25 @@ def tar_with(path, *members):
     return path
 
 
+@pytest.mark.parametrize(
+    'mark, first, last, words',
+    [
+        (b'PK\x05\x06', 10, 20, 'no list of its files'),  # where the list is
+        (b'PK\x01\x02', 5, 24, r'0 bytes of top/a\.avi'),  # sum and size of a file
+    ],
+)
+def test_zeros_in_the_list_of_a_zip(mark, first, last, words, tmp_path):
+    path = tmp_path / 'a.zip'
+    with ZipFile(path, 'w', ZIP_DEFLATED) as file:
+        file.writestr('top/a.avi', bytes(300))
+    content = bytearray(path.read_bytes())
+    at = content.index(mark)
+    content[at + first : at + last] = bytes(last - first)
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=rf'a\.zip: expected a whole .* {words}'):
+        unpack(path, tmp_path / 'out')
+
+
 def test_no_file_is_written_through_a_link(tmp_path):
     outside = tmp_path / 'outside'
     outside.mkdir()

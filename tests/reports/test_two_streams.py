@@ -283,6 +283,8 @@ def test_accuracy_needs_streams():
     sample = dict(pred_score=torch.ones(3), gt_label=torch.tensor([1]))
     with pytest.raises(ValueError, match='expected scores of streams'):
         StreamAccuracy().process(None, [sample])
+    # A list, as configs of other formats know no tuples.
+    assert StreamAccuracy(['top_k_accuracy']).metrics == ('top_k_accuracy',)
 
 
 def test_join_tool_writes_a_config(tmp_path, monkeypatch):

@@ -9,6 +9,7 @@ from mmcv.transforms import BaseTransform
 from mmengine.fileio import get
 
 from mmattn.registry import TRANSFORMS
+from mmattn.signatures import NotNegative
 
 from ..base import BrokenVideoError
 from ..video_reader import VideoError, VideoReader, open_video
@@ -27,7 +28,7 @@ class VideoInit(BaseTransform):
 
     Args:
         io_backend: Where files lie, as MMEngine names it.
-        num_threads: Threads that decode.
+        num_threads: Threads that decode; 0 leaves the number to FFmpeg.
         **backend_args: Arguments of the ``io_backend``.
 
     Raises:
@@ -44,7 +45,11 @@ class VideoInit(BaseTransform):
     reads_files = True
 
     def __init__(
-        self, io_backend: str = 'disk', *, num_threads: int = 1, **backend_args: Any
+        self,
+        io_backend: str = 'disk',
+        *,
+        num_threads: NotNegative = 1,
+        **backend_args: Any,
     ) -> None:
         self.io_backend = io_backend
         self.num_threads = num_threads

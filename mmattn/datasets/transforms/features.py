@@ -1,5 +1,7 @@
 """Reading stored per-frame features."""
 
+import os
+
 import numpy as np
 from mmcv.transforms import BaseTransform
 
@@ -31,6 +33,9 @@ def open_features(path: str) -> np.ndarray:
     """
     try:
         array = np.lib.format.open_memmap(path, mode='r')
+        size, expected = os.path.getsize(path), array.offset + array.nbytes
+        if size != expected:
+            raise ValueError(f'expected {expected} bytes, got {size}')
     except Exception as error:
         # Damaged headers make NumPy's parser raise TokenError, TypeError and others.
         raise BrokenVideoError(f'{path}: {error}') from error

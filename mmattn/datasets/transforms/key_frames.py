@@ -3,6 +3,7 @@
 from mmaction.datasets.transforms import SampleAVAFrames as HostSampleAVAFrames
 
 from mmattn.registry import TRANSFORMS
+from mmattn.signatures import Positive
 
 from ..base import BrokenVideoError
 
@@ -37,7 +38,11 @@ class SampleAVAFrames(HostSampleAVAFrames):
     """
 
     def __init__(
-        self, clip_len: int, frame_interval: int = 2, *, test_mode: bool = False
+        self,
+        clip_len: Positive,
+        frame_interval: Positive = 2,
+        *,
+        test_mode: bool = False,
     ) -> None:
         super().__init__(clip_len, frame_interval, test_mode=test_mode)
 

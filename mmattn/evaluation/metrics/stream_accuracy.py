@@ -1,6 +1,7 @@
 """Accuracy of the streams of a model beside that of their fusion."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from mmaction.evaluation import AccMetric
 
@@ -18,8 +19,19 @@ class StreamAccuracy(AccMetric):
     ``acc/rgb_top1``, and so on; the fusion comes first, so that ``save_best='auto'``
     keeps its best model.
 
-    Args: those of the host's ``AccMetric``.
+    Args:
+        metric_list: Names of metrics of the host's ``AccMetric``.
+        **host_args: The other arguments of that class.
     """
+
+    def __init__(
+        self,
+        metric_list: str | Sequence[str] = ('top_k_accuracy', 'mean_class_accuracy'),
+        **host_args: Any,
+    ) -> None:
+        if not isinstance(metric_list, str):
+            metric_list = tuple(metric_list)  # a list in configs of other formats
+        super().__init__(metric_list, **host_args)
 
     def process(self, data_batch: object, data_samples: Sequence[dict]) -> None:
         """Keep the scores of a batch.

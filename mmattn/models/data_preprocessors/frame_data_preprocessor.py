@@ -8,6 +8,7 @@ from mmaction.structures import ActionDataSample
 from mmengine.logging import print_log
 
 from mmattn.registry import MODELS
+from mmattn.signatures import NotNegative
 
 
 @MODELS.register_module()
@@ -47,9 +48,9 @@ class FrameDataPreprocessor(ActionDataPreprocessor):
         std: list[float] | None = None,
         *,
         to_rgb: bool = False,
-        eager_frames: int = 256,
+        eager_frames: NotNegative = 256,
     ) -> None:
-        if std is not None and max(std) < 1:
+        if std is not None and max(std, default=0) < 1:
             raise ValueError(
                 'data_preprocessor: expected mean and std in the units of the input, 0 '
                 f'to 255, got std={list(std)}: multiply both by 255'

@@ -4,8 +4,6 @@ Kim, Kim and Kim, Spatio-temporal SlowFast self-attention network for action
 recognition, section 3 and Fig. 1: region proposals on the features of a video.
 """
 
-from typing import Any
-
 import torch
 from mmaction.structures import ActionDataSample
 from mmdet.models.detectors import FasterRCNN
@@ -13,7 +11,6 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from mmattn.registry import MODELS
-from mmattn.signatures import Component
 
 
 @MODELS.register_module()
@@ -39,16 +36,6 @@ class ActionFasterRCNN(FasterRCNN):
         ...     rpn_head=dict(type='RPNHead', in_channels=2048),
         ...     roi_head=dict(type='mmattn.ActionRoIHead'))
     """
-
-    def __init__(
-        self,
-        backbone: Component,
-        rpn_head: Component,
-        *,
-        roi_head: Component,
-        **host_args: Any,
-    ) -> None:
-        super().__init__(backbone, rpn_head, roi_head=roi_head, **host_args)
 
     def loss(
         self, batch_inputs: Tensor, batch_data_samples: list[ActionDataSample]

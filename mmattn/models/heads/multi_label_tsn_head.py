@@ -8,7 +8,7 @@ from mmaction.structures import ActionDataSample
 from torch import Tensor
 
 from mmattn.registry import MODELS
-from mmattn.signatures import Positive
+from mmattn.signatures import Component, Positive, Share
 
 
 @MODELS.register_module()
@@ -45,13 +45,13 @@ class MultiLabelTSNHead(TSNHead):
 
     def __init__(
         self,
-        num_classes: int,
+        num_classes: Positive,
         in_channels: Positive,
         *,
-        loss_cls: dict | None = None,
+        loss_cls: Component | None = None,
         average_clips: Literal['prob', 'score'] = 'prob',
-        consensus: dict | None = None,
-        dropout_ratio: float = 0.4,
+        consensus: Component | None = None,
+        dropout_ratio: Share = 0.4,
         topk: int | tuple[int, ...] = (1, 5),
         **host_args: Any,
     ) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mmattn.models.heads.class_counts import require_several_classes
-from mmattn.signatures import Positive
+from mmattn.signatures import Component, Positive
 
 
 class SequenceHead(BaseHead):
@@ -47,7 +47,7 @@ class SequenceHead(BaseHead):
         *,
         num_segments: Positive = 30,
         step_reduction: Literal['sum', 'mean'] = 'mean',
-        loss_cls: dict | None = None,
+        loss_cls: Component | None = None,
         label_smooth_eps: float = 0.0,
         topk: int | tuple[int, ...] = (1, 5),
         average_clips: Literal['prob', 'score'] = 'prob',

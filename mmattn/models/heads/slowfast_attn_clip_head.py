@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from mmattn.models.heads.sequence_head import SequenceHead
 from mmattn.models.layers.slowfast_attn import SlowFastAttention
 from mmattn.registry import MODELS
-from mmattn.signatures import Positive
+from mmattn.signatures import Positive, Share
 
 
 @MODELS.register_module()
@@ -58,7 +58,7 @@ class SlowFastClipHead(SequenceHead):
         num_segments: Positive = 16,
         attention: bool = True,
         slowfast: dict | None = None,
-        dropout: float = 0.5,
+        dropout: Share = 0.5,
         **options: Any,
     ) -> None:
         super().__init__(num_classes, in_channels, num_segments=num_segments, **options)

@@ -4,7 +4,7 @@ Wang and Ma, Spatial-temporal bottom-up top-down attention model for action
 recognition, section 3.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -71,6 +71,8 @@ class STBTA(ClipModule):
         >>> STBTA(32, spatial_attention='sam2')(torch.ones(2, 32, 3, 7, 11)).shape
         torch.Size([2, 32, 3, 7, 11])
     """
+
+    layer_options: ClassVar[dict[str, type]] = {'hourglass': Hourglass}
 
     def __init__(
         self,

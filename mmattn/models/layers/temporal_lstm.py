@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from mmattn.models.layers.temporal_lstm_projection import DeferredLinear
-from mmattn.signatures import Positive, checked
+from mmattn.signatures import Positive, Share, checked
 
 
 @checked
@@ -68,7 +68,7 @@ class TemporalAttentionLSTM(nn.Module):
         attention: bool = True,
         query: Literal['top', 'bottom', 'concat'] = 'top',
         init_state: Literal['zeros', 'mean_mlp'] = 'zeros',
-        dropout: float = 0.0,
+        dropout: Share = 0.0,
         bound: float | None = 1.0,
     ) -> None:
         super().__init__()

@@ -62,7 +62,7 @@ class FrameRecognizer(BaseRecognizer):
         freeze_backbone: bool = False,
         chunk_frames: Positive | None = None,
         clip_len: Positive | None = None,
-        data_preprocessor: dict | None = None,
+        data_preprocessor: Component | None = None,
         train_cfg: dict | None = None,
         test_cfg: dict | None = None,
     ) -> None:

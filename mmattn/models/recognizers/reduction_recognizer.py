@@ -80,7 +80,7 @@ class ReductionRecognizer(BaseRecognizer):
         reduction: dict,
         chunk_frames: Positive = 64,
         stored_channels: Sequence[int] | None = None,
-        data_preprocessor: dict | None = None,
+        data_preprocessor: Component | None = None,
         train_cfg: dict | None = None,
         test_cfg: dict | None = None,
     ) -> None:

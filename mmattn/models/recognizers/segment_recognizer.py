@@ -9,7 +9,6 @@ from torch import Tensor
 from mmattn.models.layers.clips import tell_num_segments
 from mmattn.models.recognizers.frame_recognizer import FrameRows, require_frames
 from mmattn.registry import MODELS
-from mmattn.signatures import Component
 
 
 @MODELS.register_module()
@@ -34,14 +33,6 @@ class SegmentRecognizer(Recognizer2D):
         ValueError: If ``num_clips`` is missing, differs between the videos of a batch
             or does not divide the number of frames.
     """
-
-    def __init__(
-        self,
-        backbone: Component,
-        cls_head: Component | None = None,
-        **host_args: Any,
-    ) -> None:
-        super().__init__(backbone, cls_head, **host_args)
 
     def forward(
         self,

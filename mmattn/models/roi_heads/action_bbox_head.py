@@ -17,7 +17,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from mmattn.registry import MODELS, TASK_UTILS
-from mmattn.signatures import Positive, Share
+from mmattn.signatures import Component, Positive, Share
 
 BOX_CODER = dict(
     type='mmdet.DeltaXYWHBBoxCoder',
@@ -79,7 +79,7 @@ class ActionBBoxHead(BBoxHeadAVA):
         pool: Literal['avg', 'max'] = 'avg',
         dropout_ratio: Share = 0.0,
         topk: tuple[int, ...] = (3, 5),
-        bbox_coder: dict = BOX_CODER,
+        bbox_coder: Component = BOX_CODER,
         loss_bbox_weight: float = 1.0,
         init_std: float = 0.001,
     ) -> None:

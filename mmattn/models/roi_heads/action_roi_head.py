@@ -1,5 +1,7 @@
 """RoI head that corrects the boxes of persons, which MMAction2's does not."""
 
+from typing import Any
+
 from mmaction.models.roi_heads import AVARoIHead
 from mmdet.models.task_modules.samplers import SamplingResult
 from mmdet.structures.bbox import bbox2roi
@@ -8,6 +10,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from mmattn.registry import MODELS
+from mmattn.signatures import Component
 
 
 @MODELS.register_module()
@@ -19,6 +22,14 @@ class ActionRoIHead(AVARoIHead):
     ``test_cfg`` as in
     :meth:`~mmattn.models.roi_heads.action_bbox_head.ActionBBoxHead.predict_by_feat`.
     """
+
+    def __init__(
+        self,
+        bbox_roi_extractor: Component,
+        bbox_head: Component,
+        **host_args: Any,
+    ) -> None:
+        super().__init__(bbox_roi_extractor, bbox_head, **host_args)
 
     def loss(
         self,

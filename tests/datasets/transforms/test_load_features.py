@@ -96,7 +96,8 @@ def test_damaged_files(tmp_path):
     path = tmp_path / 'v.npy'
     np.save(path, np.ones((30, 70), np.float32))
     whole = path.read_bytes()
-    damaged = [b'', b'text', whole[:50], whole[:-1], whole.replace(b'{', b'(')]
+    damaged = [b'', b'text', whole[:50], whole[:-1], whole + b'1234']
+    damaged.append(whole.replace(b'{', b'('))
     for content in damaged:
         path.write_bytes(content)
         with pytest.raises(BrokenVideoError, match=r'v\.npy: '):
