@@ -7,16 +7,12 @@ from reference.bninception import NUM_PARAMETERS, as_tsn, cadene_shapes, feature
 from reference.published import doubled, seeded_weights
 from staged_checks import (
     check_bf16,
-    check_builds_by_name,
     check_copies,
     check_features,
     check_flow_initialization,
-    check_freezing,
     check_gradients_and_recomputing,
-    check_norm_eval,
     check_one_graph,
     check_outputs_are_not_overwritten,
-    check_partial_bn,
     check_sizes,
     check_stages_compose,
     check_widths,
@@ -127,20 +123,6 @@ def test_gradients_and_recomputing(net):
     check_gradients_and_recomputing(net, torch.randn(2, 3, 63, 70))
 
 
-def test_frozen_stages():
-    net = BNInception(out=SHORT, frozen_stages=3)
-    check_freezing(net, 'inception_3b.1x1.conv.weight', torch.randn(2, 3, 32, 32))
-
-
-def test_partial_bn():
-    net = BNInception(out=SHORT, partial_bn=True)
-    check_partial_bn(net, torch.randn(2, 3, 32, 32))
-
-
-def test_norm_eval():
-    check_norm_eval(BNInception(out=SHORT, norm_eval=True))
-
-
 def test_copies(net):
     check_copies(net, torch.randn(1, 3, 32, 32))
 
@@ -151,14 +133,6 @@ def test_one_graph(net):
 
 def test_bf16(net):
     check_bf16(net, torch.randn(2, 3, 64, 64))
-
-
-@pytest.mark.parametrize(
-    'scope', ['mmaction', pytest.param('mmdet', marks=pytest.mark.det)]
-)
-def test_builds_by_name_and_its_weights_load(scope):
-    config = {'type': 'mmattn.BNInception', 'out': SHORT}
-    check_builds_by_name(config, torch.randn(1, 3, 35, 32), scope)
 
 
 def test_builds_in_the_hosts_recognizer():

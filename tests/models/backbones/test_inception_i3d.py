@@ -6,7 +6,6 @@ from reference.inception_i3d import LAYERS, inception_i3d, published_weights
 from reference.published import doubled
 from staged_checks import (
     check_bf16,
-    check_builds_by_name,
     check_copies,
     check_flow_initialization,
     check_freezing,
@@ -220,14 +219,6 @@ def test_default_initialization():
     got = net.Conv3d_2c_3x3.conv3d.weight.std().item()
     assert got == pytest.approx(expected, rel=0.05)
     assert torch.equal(net.Conv3d_2c_3x3.bn.weight, torch.ones(192))
-
-
-@pytest.mark.parametrize(
-    'scope', ['mmaction', pytest.param('mmdet', marks=pytest.mark.det)]
-)
-def test_builds_by_name_and_its_weights_load(scope):
-    config = {'type': 'mmattn.InceptionI3D', 'base_channels': 4}
-    check_builds_by_name(config, torch.randn(1, 3, 2, 9, 9), scope)
 
 
 @pytest.mark.parametrize(

@@ -6,16 +6,12 @@ from reference.inception_resnet_v2 import NUM_PARAMETERS, features, timm_shapes
 from reference.published import doubled, seeded_weights
 from staged_checks import (
     check_bf16,
-    check_builds_by_name,
     check_copies,
     check_features,
     check_flow_initialization,
-    check_freezing,
     check_gradients_and_recomputing,
-    check_norm_eval,
     check_one_graph,
     check_outputs_are_not_overwritten,
-    check_partial_bn,
     check_sizes,
     check_stages_compose,
     check_widths,
@@ -123,20 +119,6 @@ def test_gradients_and_recomputing(weights):
     check_gradients_and_recomputing(net, torch.randn(1, 3, 107, 107))
 
 
-def test_frozen_stages():
-    net = InceptionResNetV2(out=SHORT, frozen_stages=3)
-    check_freezing(net, 'conv2d_3b.conv.weight', torch.randn(2, 3, 43, 43))
-
-
-def test_partial_bn():
-    net = InceptionResNetV2(out=SHORT, partial_bn=True)
-    check_partial_bn(net, torch.randn(2, 3, 43, 43))
-
-
-def test_norm_eval():
-    check_norm_eval(InceptionResNetV2(out=SHORT, norm_eval=True))
-
-
 def test_copies(short):
     check_copies(short, torch.randn(1, 3, 43, 43))
 
@@ -148,14 +130,6 @@ def test_one_graph(short):
 def test_bf16(weights):
     net = fill(InceptionResNetV2, weights)
     check_bf16(net, torch.randn(2, 3, 91, 75))
-
-
-@pytest.mark.parametrize(
-    'scope', ['mmaction', pytest.param('mmdet', marks=pytest.mark.det)]
-)
-def test_builds_by_name_and_its_weights_load(scope):
-    config = {'type': 'mmattn.InceptionResNetV2', 'out': SHORT}
-    check_builds_by_name(config, torch.randn(1, 3, 43, 43), scope)
 
 
 @pytest.mark.parametrize(

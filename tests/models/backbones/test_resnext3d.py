@@ -6,7 +6,6 @@ from reference.published import doubled
 from reference.resnext3d import published_shapes, published_weights, resnext3d
 from staged_checks import (
     check_bf16,
-    check_builds_by_name,
     check_copies,
     check_flow_initialization,
     check_freezing,
@@ -180,14 +179,6 @@ def test_copies_bf16_and_one_graph():
     # oneDNN with AMX gives NaN for 12 channels in a group on a map of 1 x 3 x 3.
     check_bf16(net, torch.randn(1, 3, 16, 33, 40))
     check_one_graph(small(out='layer1').eval(), x)
-
-
-@pytest.mark.parametrize(
-    'scope', ['mmaction', pytest.param('mmdet', marks=pytest.mark.det)]
-)
-def test_builds_by_name_and_its_weights_load(scope):
-    config = {'type': 'mmattn.ResNeXt3D', 'depth': 50, **SMALL}
-    check_builds_by_name(config, torch.randn(1, 3, 2, 9, 9), scope)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ import pytest
 import torch
 from staged_checks import (
     check_bf16,
-    check_builds_by_name,
     check_copies,
     check_flow_initialization,
     check_freezing,
@@ -301,14 +300,6 @@ def test_bf16_and_one_graph():
     vgg, x = make().eval(), torch.randn(1, 3, 32, 32)
     check_bf16(vgg, x)
     check_one_graph(vgg, x)
-
-
-@pytest.mark.parametrize(
-    'scope', ['mmaction', pytest.param('mmdet', marks=pytest.mark.det)]
-)
-def test_builds_by_name_and_its_weights_load(scope):
-    config = {'type': 'mmattn.VGG', 'depth': 11, 'base_channels': 2, 'fc_channels': 5}
-    check_builds_by_name(config, torch.randn(1, 3, 64, 32), scope)
 
 
 def test_smallest_frames():

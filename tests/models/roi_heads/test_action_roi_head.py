@@ -6,6 +6,7 @@ import torch
 from mmaction.structures import ActionDataSample
 from mmengine.config import ConfigDict
 from mmengine.structures import InstanceData
+from small_systems import REGIONS
 
 from mmattn.registry import MODELS
 
@@ -14,19 +15,6 @@ C, K = 5, 4  # channels; background and three actions
 SIZE = (64, 96)  # height, width
 BOXES = [[8.0, 8, 40, 56], [50, 10, 90, 60]]
 FAR = [0.0, 0, 6, 6]
-TRAIN = dict(
-    assigner=dict(
-        type='MaxIoUAssignerAVA', pos_iou_thr=0.5, neg_iou_thr=0.5, min_pos_iou=0.5
-    ),
-    sampler=dict(
-        type='RandomSampler',
-        num=8,
-        pos_fraction=1,
-        neg_pos_ub=-1,
-        add_gt_as_proposals=False,
-    ),
-    pos_weight=1.0,
-)
 
 
 def make(test_cfg=None, shared=None, **options):
@@ -50,7 +38,7 @@ def make(test_cfg=None, shared=None, **options):
                 topk=(),
                 **options,
             ),
-            train_cfg=ConfigDict(TRAIN),
+            train_cfg=ConfigDict(REGIONS),
             test_cfg=ConfigDict(test_cfg) if test_cfg else None,
         )
     )
@@ -132,7 +120,7 @@ def test_loss_by_the_rule_of_the_host():
     rois = torch.cat([torch.zeros(3, 1), sampled[0].priors], dim=1)
     feats, _ = ours.bbox_roi_extractor(x, rois)
     expected = host.loss_and_target(
-        host.fc_cls(feats.mean((2, 3, 4))), rois, sampled, ConfigDict(TRAIN)
+        host.fc_cls(feats.mean((2, 3, 4))), rois, sampled, ConfigDict(REGIONS)
     )['loss_bbox']['loss_action_cls']
     got = losses_of(ours, [one], x)
     assert got['loss_action_cls'].item() == pytest.approx(expected.item(), rel=1e-5)
@@ -233,7 +221,7 @@ def test_attention_in_the_hosts_own_roi_head():
                 num_classes=K,
                 topk=(1,),
             ),
-            train_cfg=ConfigDict(TRAIN),
+            train_cfg=ConfigDict(REGIONS),
         )
     )
     losses_of(head, [sample()])['loss_action_cls'].backward()
