@@ -1,12 +1,11 @@
 """What a comparison found: a table, a csv and a page."""
 
-import csv
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmattn.comparison.statistics import Difference
-from mmattn.utils.files import replaced_atomically, write_text
+from mmattn.utils.files import write_csv, write_text
 from mmattn.visualization.templates import render_page
 
 HEADER = (
@@ -135,11 +134,7 @@ class Comparison:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         paths = [folder / f'compare.{suffix}' for suffix in ('csv', 'md', 'html')]
-        with (
-            replaced_atomically(paths[0]) as part,
-            part.open('w', newline='', encoding='utf-8') as stream,
-        ):
-            csv.writer(stream).writerows(self._records())
+        write_csv(paths[0], self._records())
         for path, text in zip(paths[1:], (self.table(), self._page()), strict=True):
             write_text(path, text + '\n')
         return paths

@@ -23,9 +23,9 @@ from mmattn.datasets.video_reader import open_video
 from mmattn.models.backbones.efficientnet_lite0 import MEAN, PACKAGED, STD
 from mmattn.prepare.own_videos import Clip, class_names
 from mmattn.utils.files import replaced_atomically, write_json
+from mmattn.utils.journal import file_state
 from mmattn.utils.logs import quiet_log
 from mmattn.utils.progress import progress_bar
-from mmattn.utils.text import read_json
 
 CHUNK = 8  # frames that pass the network at once
 
@@ -108,14 +108,13 @@ def store_clips(
     trunk = trunk or Trunk()
     settings = json.loads(json.dumps(asdict(trunk)))
     home = Path(folder) / _digest(settings)
-    home.mkdir(parents=True, exist_ok=True)
-    record = home / 'settings.json'
-    if not (record.is_file() and read_json(record) == settings):
-        write_json(record, settings)
+    write_json(home / 'settings.json', settings)
     network: nn.Module | None = None
     rows = []
     for clip in progress_bar(clips, description='features', shown=progress):
-        file = home / f'{_file_digest(clip.path)}.npz'
+        file = (
+            home / f'{_digest([str(clip.path.resolve()), *file_state(clip.path)])}.npz'
+        )
         if not file.is_file():
             network = network or build_trunk(trunk)
             maps = clip_maps(network, trunk, clip.path)
@@ -196,8 +195,3 @@ def _as_maps(output: Any, positions: int) -> tuple[Tensor, ...]:
 def _digest(settings: Any) -> str:
     text = json.dumps(settings, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _file_digest(path: Path) -> str:
-    state = path.stat()
-    return _digest([str(path.resolve()), state.st_size, state.st_mtime_ns])

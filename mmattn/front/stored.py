@@ -18,7 +18,9 @@ from mmattn.datasets.base import BrokenVideoError
 from mmattn.datasets.transforms.features import open_features
 from mmattn.front.systems import Plan
 from mmattn.prepare.features import feature_names
-from mmattn.utils.files import replaced_atomically, write_text
+from mmattn.utils.arrays import save_array
+from mmattn.utils.files import write_text
+from mmattn.utils.journal import file_state
 from mmattn.utils.progress import progress_bar
 from mmattn.utils.settings import claim_folder
 
@@ -112,7 +114,7 @@ def store_maps(
         for k, (item, (_, _, file)) in enumerate(zip(bar, missing, strict=True)):
             maps = _maps(model, plan, item)
             _require_space(out, maps.nbytes * (len(missing) - k))
-            _save(file, maps)
+            save_array(file, maps)
     for name, data in datasets.items():
         lines = [
             f'{names[path]}\t{data.get_data_info(index)["label"]}\n'
@@ -178,7 +180,7 @@ def _claim(out: Path, cfg: Config, plan: Plan) -> None:
 def _state(weights: str) -> list[Any]:
     path = Path(weights)
     if weights and path.is_file():
-        return [weights, path.stat().st_size, path.stat().st_mtime_ns]
+        return [weights, *file_state(path)]
     return [weights]
 
 
@@ -199,9 +201,3 @@ def _require_space(out: Path, needed: int) -> None:
             f'{out}: expected {needed / MIB:.0f} MB free for the maps, '
             f'got {free / MIB:.0f} MB; what is stored is kept'
         )
-
-
-def _save(path: Path, maps: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replaced_atomically(path) as part, part.open('wb') as file:
-        np.save(file, maps)

@@ -1,6 +1,5 @@
 """What a model says of a long video, part by part."""
 
-import csv
 import html
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from mmattn.front.results import (
     show_picture,
     top_classes,
 )
-from mmattn.utils.files import replaced_atomically, write_json
+from mmattn.utils.files import write_csv, write_json
 from mmattn.visualization.contact_sheet import save_picture
 from mmattn.visualization.labels_over_time import draw_labels_over_time
 
@@ -231,11 +230,5 @@ def write_table(path: Path, rows: Iterable[Row]) -> Path:
         path: The file; its folder is made.
         rows: The lines, see :data:`COLUMNS`.
     """
-    with (
-        replaced_atomically(path) as part,
-        part.open('w', encoding='utf-8', newline='') as file,
-    ):
-        table = csv.DictWriter(file, COLUMNS)
-        table.writeheader()
-        table.writerows(rows)
-    return path
+    lines = ([row.get(name, '') for name in COLUMNS] for row in rows)
+    return write_csv(path, [COLUMNS, *lines])

@@ -1,7 +1,5 @@
 """Which videos does decord, and with it every MMAction2 config, read wrongly?"""
 
-import csv
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -18,7 +16,7 @@ from mmattn.datasets.video_reader import (
     open_video,
     probe,
 )
-from mmattn.utils.files import replaced_atomically
+from mmattn.utils.files import write_csv, write_json
 from mmattn.utils.journal import file_state, remembered
 from mmattn.utils.processes import TimeLimited
 from mmattn.utils.progress import progress_bar
@@ -200,14 +198,11 @@ def write_report(path: Path, checks: Iterable[VideoCheck]) -> None:
         checks: The results.
     """
     rows = [asdict(check) for check in checks]
-    with replaced_atomically(path) as part:
-        if path.suffix.lower() == '.json':
-            part.write_text(json.dumps(rows, indent=1) + '\n', encoding='utf-8')
-            return
-        with part.open('w', newline='', encoding='utf-8') as file:
-            writer = csv.DictWriter(file, [field.name for field in fields(VideoCheck)])
-            writer.writeheader()
-            writer.writerows(rows)
+    if path.suffix.lower() == '.json':
+        write_json(path, rows)
+    else:
+        header = [field.name for field in fields(VideoCheck)]
+        write_csv(path, [header, *(row.values() for row in rows)])
 
 
 def _is_video(path: str | Path) -> bool:

@@ -15,7 +15,8 @@ from mmengine.registry import DATASETS, MODELS, init_default_scope
 from mmattn.datasets.base import AnnotationFileNotFoundError, BrokenVideoError
 from mmattn.datasets.transforms.features import open_features
 from mmattn.models.weights.pretrained import load_pretrained
-from mmattn.utils.files import replaced_atomically, write_text
+from mmattn.utils.arrays import save_array
+from mmattn.utils.files import write_text
 from mmattn.utils.progress import progress_bar
 from mmattn.utils.settings import claim_folder
 
@@ -90,7 +91,7 @@ def extract_features(
                 if isinstance(item, Exception):
                     raise item
                 if item is not None:
-                    _save(file, _features(model, item))
+                    save_array(file, _features(model, item))
             except Exception as error:
                 path, _ = samples[name][index]
                 cause = ' '.join(str(error).split()) or type(error).__name__
@@ -282,9 +283,3 @@ def _features(model: Any, item: dict) -> np.ndarray:
             f'{feats.abs().max():g}'
         )
     return rows.cpu().numpy()
-
-
-def _save(path: Path, feats: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replaced_atomically(path) as part, part.open('wb') as file:
-        np.save(file, feats)

@@ -1,7 +1,6 @@
 """Reports on streams and their fusion: figures, classes, confusion."""
 
 import argparse
-import csv
 import dataclasses
 import json
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ from mmattn.evaluation import (
     load_scores,
     search_weights,
 )
-from mmattn.utils.files import replaced_atomically, write_text
+from mmattn.utils.files import replaced_atomically, write_csv, write_text
 from mmattn.utils.text import read_class_names
 from mmattn.visualization.confusion import draw_confusion
 
@@ -157,16 +156,12 @@ def write_class_table(
         videos: Number of videos of each class (K,).
         columns: Figures (K,) of each stream, 0 to 1.
     """
-    with (
-        replaced_atomically(path) as part,
-        part.open('w', newline='', encoding='utf-8') as file,
-    ):
-        writer = csv.writer(file)
-        writer.writerow(['class', 'videos', *columns])
-        for k, name in enumerate(names):
-            shares = [column[k] for column in columns.values()]
-            cells = ['' if np.isnan(s) else f'{100 * s:.2f}' for s in shares]
-            writer.writerow([name, int(videos[k]), *cells])
+    rows: list[list[object]] = [['class', 'videos', *columns]]
+    for k, name in enumerate(names):
+        shares = [column[k] for column in columns.values()]
+        cells = ['' if np.isnan(s) else f'{100 * s:.2f}' for s in shares]
+        rows.append([name, int(videos[k]), *cells])
+    write_csv(path, rows)
 
 
 def _write_json(path: Path, report: Report, weights: Sequence[float]) -> None:

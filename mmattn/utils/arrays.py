@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mmattn.utils.files import replaced_atomically
+
 BROKEN = (  # what NumPy and the zip under it raise on damaged files
     zipfile.BadZipFile,
     zlib.error,
@@ -59,6 +61,17 @@ def read_npz(path: str | Path) -> dict[str, np.ndarray]:
     raise ValueError(
         f'{path}: expected a whole npz of arrays of numbers, got: {cause or "a part"}'
     ) from cause
+
+
+def save_array(path: Path, array: np.ndarray) -> None:
+    """Write an array as ``.npy``, whole or not at all.
+
+    Args:
+        path: File to write; its folder is made.
+        array: The array.
+    """
+    with replaced_atomically(path) as part, part.open('wb') as file:
+        np.save(file, array)
 
 
 def evenly(count: int, most: int) -> list[int]:

@@ -1,5 +1,6 @@
 """Files that are written whole or not at all."""
 
+import csv
 import json
 import secrets
 from collections.abc import Iterable, Iterator
@@ -48,6 +49,25 @@ def write_text(path: str | Path, text: str) -> Path:
     path = Path(path)
     with replaced_atomically(path) as part:
         part.write_text(text, encoding='utf-8')
+    return path
+
+
+def write_csv(path: str | Path, rows: Iterable[Iterable[object]]) -> Path:
+    """Write a table as csv, whole or not at all.
+
+    Args:
+        path: The file; its folder is made.
+        rows: Lines of cells, the header first.
+
+    Returns:
+        The path.
+    """
+    path = Path(path)
+    with (
+        replaced_atomically(path) as part,
+        part.open('w', newline='', encoding='utf-8') as file,
+    ):
+        csv.writer(file).writerows(rows)
     return path
 
 
