@@ -107,17 +107,7 @@ def compare_stored(
     search: bool = False,
     progress: bool = True,
 ) -> Comparison:
-    """Do what :func:`compare` does, on stored maps.
-
-    Args:
-        stored: The maps.
-        systems: See :func:`compare`.
-        seeds: See :func:`compare`.
-        forms: See :func:`compare`.
-        recipe: See :func:`compare`.
-        search: See :func:`compare`.
-        progress: See :func:`compare`.
-    """
+    """Do what :func:`compare` does, on stored maps; the options are those there."""
     folds = folds_of(stored)
     start = time.process_time()
     chosen = None if search else recipe or Recipe()

@@ -82,10 +82,7 @@ def center_values(over: Over, num_frames: int, grid: Size) -> np.ndarray:
 
     A Gaussian whose standard deviation is a quarter of the side, or of the length.
 
-    Args:
-        over: See :func:`unit_shape`.
-        num_frames: See :func:`unit_shape`.
-        grid: See :func:`unit_shape`.
+    The arguments are those of :func:`unit_shape`.
 
     Example:
         >>> center_values('time', 3, (1, 1)).round(3).tolist()

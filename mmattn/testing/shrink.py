@@ -280,10 +280,8 @@ def _frame_list(node: Any, context: Context) -> None:
 
 def _ava(node: Any, context: Context) -> None:
     folder = context.data / 'ava'
+    _frame_map(node, context)
     node.update(
-        ann_file=str(folder / 'truth.csv'),
-        exclude_file=str(folder / 'excluded.csv'),
-        label_file=str(folder / 'labels.pbtxt'),
         data_prefix=dict(
             img=str(folder / ('frames' if node.get('use_frames', True) else 'videos'))
         ),

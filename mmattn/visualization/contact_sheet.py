@@ -152,10 +152,7 @@ def draw_film(
 ) -> Iterator[np.ndarray]:
     """Draw the columns of a sheet one after the other.
 
-    Args:
-        rows: See :func:`draw_sheet`.
-        numbers: See :func:`draw_sheet`.
-        title: See :func:`draw_sheet`.
+    The arguments are those of :func:`draw_sheet`.
 
     Yields:
         A sheet of one column, as :func:`draw_sheet` draws it.

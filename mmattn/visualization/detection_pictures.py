@@ -108,14 +108,7 @@ def draw_key_frames(
 ) -> np.ndarray:
     """Draw some of the frames looked at, with persons and actions.
 
-    Args:
-        video: See :func:`save_detections`, as the other arguments.
-        key_frames: The same.
-        names: The same.
-        weights: The same.
-        num_columns: The same.
-        longest: The same.
-        reader: The same.
+    The arguments are those of :func:`save_detections`.
 
     Returns:
         The picture (H, W, 3), RGB, uint8.

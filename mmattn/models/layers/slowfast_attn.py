@@ -4,8 +4,9 @@ Kim, Kim and Kim, Spatio-temporal SlowFast self-attention network for action
 recognition, section 3.3 and Fig. 2.
 """
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Literal
 
 import torch
 from mmengine.model import BaseModule
@@ -105,37 +106,18 @@ class SlowFastAttention(BaseModule):
         self.pool = pool
         self.combination = combination
         self.branches = nn.ModuleDict()
+        kinds: dict[str, Callable[..., Any]] = {}
+        if spatial:
+            kinds['spatial'] = partial(SpatialSelfAttention, per_frame=per_frame)
+        if temporal:
+            kinds['temporal'] = partial(TemporalSelfAttention, positions=positions)
+        shared = dict(reduction=reduction, num_frames=num_frames, start=start)
         for speed, kernel in (('slow', slow_kernel), ('fast', fast_kernel)):
-            if kernel is not None and spatial:
-                self.branches[f'spatial_{speed}'] = _stacked(
-                    [
-                        SpatialSelfAttention(
-                            C,
-                            kernel,
-                            reduction=reduction,
-                            num_frames=num_frames,
-                            per_frame=per_frame,
-                            start=start,
-                        )
-                        for _ in range(num_layers)
-                    ],
-                    norm,
-                )
-            if kernel is not None and temporal:
-                self.branches[f'temporal_{speed}'] = _stacked(
-                    [
-                        TemporalSelfAttention(
-                            C,
-                            kernel,
-                            positions=positions,
-                            reduction=reduction,
-                            num_frames=num_frames,
-                            start=start,
-                        )
-                        for _ in range(num_layers)
-                    ],
-                    norm,
-                )
+            if kernel is None:
+                continue
+            for name, make in kinds.items():
+                layers = [make(C, kernel, **shared) for _ in range(num_layers)]
+                self.branches[f'{name}_{speed}'] = _stacked(layers, norm)
         if not self.branches:
             raise ValueError(
                 'spatial, temporal, slow_kernel and fast_kernel: expected at least one '
@@ -181,9 +163,7 @@ class ChannelNorm(nn.LayerNorm):
         return super().forward(x.movedim(1, -1)).movedim(-1, 1)
 
 
-def _stacked(
-    layers: Sequence[SpatialSelfAttention | TemporalSelfAttention], norm: str | None
-) -> nn.Sequential:
+def _stacked(layers: Sequence[Any], norm: str | None) -> nn.Sequential:
     branch = nn.Sequential()
     for layer in layers:
         branch.append(layer)
