@@ -90,6 +90,20 @@ def test_cover_takes_away_the_highest_cells(tmp_path):
     assert notes[3] == f'score {curve[-1]:.3f}'
 
 
+@needs_browser
+def test_opens_on_a_map_of_the_model(tmp_path):
+    path, _, _ = write(tmp_path, 1)
+    found = seen_in(path, "return [names[0], byId('map').value];")
+    assert found == ['center over space', 'truth over space']
+
+
+def test_names_of_maps_break_at_their_dots(tmp_path):
+    _, _, rows = write(tmp_path, 1)
+    rows = [row._replace(name='head.<b>') for row in rows]
+    path = write_page(tmp_path / 'named.html', [], rows, [], settings='')
+    assert path.read_text('utf-8').count('>head.<wbr>&lt;b&gt;<') == len(rows)
+
+
 def test_names_run_nothing(page):
     text, _, _ = page
     assert '<img src=x' not in text

@@ -33,6 +33,7 @@ const cards = [...document.querySelectorAll('script.video')].map((held) => {
 });
 const names = [...new Set(cards.flatMap((card) => card.video.maps.map((map) => map.key)))];
 byId('map').replaceChildren(...names.map((name) => new Option(name, name)));
+byId('map').value = names.find((name) => !name.startsWith('center over ')) ?? names[0];
 
 // What is taken away is black on a canvas with one pixel for each cell of the map.
 function draw(card) {
