@@ -91,6 +91,6 @@ def check_arguments(config: Any) -> None:
         >>> check_arguments({'hook': hook})
         Traceback (most recent call last):
         ...
-        TypeError: hook.patience: expected int, got '3'
+        TypeError: hook.patience: expected int at least 1, got '3'
     """
     check_config(config.to_dict() if isinstance(config, Config) else config, find_class)
