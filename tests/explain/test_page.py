@@ -97,11 +97,31 @@ def test_opens_on_a_map_of_the_model(tmp_path):
     assert found == ['center over space', 'truth over space']
 
 
+@needs_browser
+def test_nothing_is_wider_than_a_phone(tmp_path):
+    path, _, _ = write(tmp_path, 1)
+    found = seen_in(
+        path,
+        """
+        document.body.style.width = '390px';
+        byId('map').add(new Option('long_'.repeat(40)));
+        document.querySelector('.legend li').append('long'.repeat(40));
+        for (const { image } of cards[0].frames) image.width = image.height = 320;
+        const inside = document.body.getBoundingClientRect();
+        return [...document.querySelectorAll('main *')]
+          .filter((node) => !node.closest('.scroll'))
+          .filter((node) => node.getBoundingClientRect().right > inside.right)
+          .map((node) => node.outerHTML.slice(0, 80));
+        """,
+    )
+    assert found == []
+
+
 def test_names_of_maps_break_at_their_dots(tmp_path):
     _, _, rows = write(tmp_path, 1)
-    rows = [row._replace(name='head.<b>') for row in rows]
+    rows = [row._replace(name='head.a_<b>') for row in rows]
     path = write_page(tmp_path / 'named.html', [], rows, [], settings='')
-    assert path.read_text('utf-8').count('>head.<wbr>&lt;b&gt;<') == len(rows)
+    assert path.read_text('utf-8').count('>head.<wbr>a_<wbr>&lt;b&gt;<') == len(rows)
 
 
 def test_names_run_nothing(page):
