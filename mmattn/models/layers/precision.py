@@ -27,5 +27,7 @@ def full_precision(*tensors: Tensor) -> Iterator[list[Tensor]]:
         90000.0
     """
     kind = tensors[0].device.type
-    with nullcontext() if kind == 'meta' else torch.autocast(kind, enabled=False):
-        yield [x.to(torch.promote_types(x.dtype, torch.float32)) for x in tensors]
+    on = kind != 'meta' and torch.is_autocast_enabled(kind)
+    # Where it is off anyway, torch.export would make a graph of its own of the block.
+    with torch.autocast(kind, enabled=False) if on else nullcontext():
+        yield [x if x.dtype == torch.float64 else x.float() for x in tensors]
