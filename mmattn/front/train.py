@@ -111,7 +111,10 @@ def train(
     own = check_own_videos(
         own, folder / 'checked.jsonl', workers=_cores(), progress=progress
     )
-    clips, split = split_videos(own.clips, share=share, seed=seed)
+    try:
+        clips, split = split_videos(own.clips, share=share, seed=seed)
+    except ValueError as error:  # what was left out may be why
+        raise ValueError('\n'.join([str(error), *own.notes])) from None
     plan = _for_classes(plan, own)
     notes = [*own.notes, split]
     say(_described(own))

@@ -1,6 +1,7 @@
 """Training on folders of videos, from the folder to the page."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -142,6 +143,21 @@ def test_an_edited_config_is_not_overwritten(bright_and_dark, tiny, tmp_path):
 def test_bad_options(options, message, bright_and_dark, tiny, tmp_path):
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         train(bright_and_dark, **dict(tiny, out=tmp_path, **options))
+
+
+def test_too_few_videos_say_what_was_left_out(bright_and_dark, tiny, tmp_path):
+    data = tmp_path / 'data'
+    for label, source in dict(bright='bright', dark='dark day').items():
+        (data / label).mkdir(parents=True)
+        first = bright_and_dark / source / '0.avi'
+        for k in range(3):
+            shutil.copy(first, data / label / f'{k}.avi')
+    (data / 'dark' / 'half.avi').write_bytes(first.read_bytes()[:500])
+    with pytest.raises(ValueError, match='two videos or more of each class') as raised:
+        train(data, 'none', out=tmp_path / 'out', **tiny)
+    reasons = str(raised.value).splitlines()[1:]
+    assert any('half.avi' in line for line in reasons)
+    assert any('bright/1.avi' in line for line in reasons)
 
 
 def test_weights_of_another_network(bright_and_dark, tiny, tmp_path):
