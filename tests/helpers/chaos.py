@@ -118,6 +118,8 @@ def watch_files(folder, die_at=None):
 def train(folder, options, *, resume=False, moment=None, at=0, rank=None):
     """The work of a forked process."""
     torch.set_num_threads(1)
+    # Shells let their background jobs ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     cfg = tiny_config(**options)
     cfg.work_dir, cfg.resume = str(folder), resume
     if rank is not None:
