@@ -307,7 +307,7 @@ def main() -> int:
                     result = interleaved(before[step], host[step], **timed)
                     report(f'{title}, ours in the plain layout / plain', result)
                 if args.bf16 and step == 'train':
-                    half = Config(copy.deepcopy(cfg.to_dict()))
+                    half = copy.deepcopy(cfg)
                     train_in_bf16(half, bf16=True)
                     half = make_steps(half)
                     result = interleaved(half[step], mine[step], **timed)

@@ -24,7 +24,7 @@ DECODE_STEPS = (
     'PIMSDecode',
     'RawFrameDecode',
 )
-FLOW_STEP = 'mmattn.ComputeFlow'
+READING_STEPS = (*DECODE_STEPS, 'mmattn.ComputeFlow')
 STORED = 'RawFrameDecode'
 CROPS = ('test', 'center')
 CENTER = {'TenCrop': 'CenterCrop', 'ThreeCrop': 'CenterCrop'}
@@ -44,11 +44,10 @@ def frame_steps(cfg: Config, *, crops: str = 'test') -> list[Any]:
     """
     steps = test_steps(cfg)
     kinds = [step['type'] for step in steps]
-    if not set(kinds) & {*DECODE_STEPS, FLOW_STEP}:
+    if not set(kinds) & set(READING_STEPS):
         raise ValueError(
-            'test_pipeline: expected a step that decodes frames '
-            f'{(*DECODE_STEPS, FLOW_STEP)}, got '
-            f'{kinds}: a model of another input cannot read videos'
+            f'test_pipeline: expected a step that decodes frames {READING_STEPS}, '
+            f'got {kinds}: a model of another input cannot read videos'
         )
     loader = cfg.get('test_dataloader') or {}
     modality = loader.get('dataset', {}).get('modality', 'RGB')
@@ -61,7 +60,7 @@ def frame_steps(cfg: Config, *, crops: str = 'test') -> list[Any]:
     for step in cropped(steps, crops):
         if step['type'] in OPEN_STEPS:
             continue  # the video is open
-        if step['type'] in (*DECODE_STEPS, FLOW_STEP):
+        if step['type'] in READING_STEPS:
             found.append(_FrameLimit())
         if step['type'] in DECODE_STEPS:
             step = dict(type='mmattn.VideoDecode')

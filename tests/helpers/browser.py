@@ -26,8 +26,15 @@ def seen_in(path, script):
     )
     opened = path.with_name('opened.html')
     opened.write_text(text, 'utf-8')
-    found = _run('--dump-dom', '--virtual-time-budget=2000', opened.as_uri())
-    return json.loads(html.unescape(re.findall(r'data-seen="([^"]*)"', found)[0]))
+    (found,) = re.findall(r'data-seen="([^"]*)"', dom_of(opened))
+    return json.loads(html.unescape(found))
+
+
+def dom_of(path, *options, budget=2000):
+    """The elements of a page once it has run for so many milliseconds."""
+    return _run(
+        '--dump-dom', f'--virtual-time-budget={budget}', *options, path.as_uri()
+    )
 
 
 def printed(path, out):
@@ -39,5 +46,5 @@ def printed(path, out):
 def _run(*words):
     command = [BROWSER, '--headless', '--no-sandbox', '--disable-gpu', *words]
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=120, check=True
+        command, capture_output=True, text=True, timeout=300, check=True
     ).stdout

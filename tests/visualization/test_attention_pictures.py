@@ -7,7 +7,6 @@ import io
 import json
 import re
 import shutil
-import subprocess
 
 import cv2
 import decord
@@ -16,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from attending_models import SIZE, spatial_model
+from browser import dom_of, needs_browser
 from PIL import Image
 
 from mmattn.inference.attend import attend
@@ -30,7 +30,6 @@ from mmattn.visualization.timeline_layout import timeline_layout
 
 VIDEO = 'temporal_lstm_vgg16_8xb4-30x1-20e_ucf101-split1-rgb'
 FRAMES = 'convlstm_in1k-pre-vgg16_1xb15-30x1-10e_hmdb51-10c-split1-rgb'
-CHROMIUM = shutil.which('chromium') or shutil.which('google-chrome')
 
 
 @pytest.fixture
@@ -260,7 +259,7 @@ addEventListener('load', () => setTimeout(() => {
 </script>"""
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason='no Chromium found on PATH')
+@needs_browser
 @pytest.mark.parametrize('kind', ['heat', 'threshold'])
 def test_browser_draws_what_the_sheet_shows(clips, tmp_path, kind):
     options = DrawOptions(
@@ -278,10 +277,8 @@ def test_browser_draws_what_the_sheet_shows(clips, tmp_path, kind):
     digest = base64.b64encode(hashlib.sha256(probe.encode()).digest()).decode()
     text = text.replace("script-src '", f"script-src 'sha256-{digest}' '")
     page.write_text(text.replace('<title>', PROBE + '<title>'))
-    command = [CHROMIUM, '--headless', '--no-sandbox', '--disable-gpu']
-    command += [f'--user-data-dir={tmp_path / "profile"}', '--window-size=500,900']
-    command += ['--virtual-time-budget=20000', '--dump-dom', page.as_uri()]
-    dom = subprocess.run(command, capture_output=True, text=True, timeout=300).stdout
+    profile = f'--user-data-dir={tmp_path / "profile"}'
+    dom = dom_of(page, profile, '--window-size=500,900', budget=20000)
     (found,) = re.findall(r'data-report="([^"]*)"', dom)
     report = json.loads(html.unescape(found))
     summary = json.loads((tmp_path / 'summary.json').read_text())
