@@ -108,7 +108,8 @@ def store_clips(
     trunk = trunk or Trunk()
     settings = json.loads(json.dumps(asdict(trunk)))
     home = Path(folder) / _digest(settings)
-    write_json(home / 'settings.json', settings)
+    if not (home / 'settings.json').is_file():  # stored maps may be read-only
+        write_json(home / 'settings.json', settings)
     network: nn.Module | None = None
     rows = []
     for clip in progress_bar(clips, description='features', shown=progress):

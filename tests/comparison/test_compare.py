@@ -362,10 +362,11 @@ def test_maps_are_computed_once(videos, monkeypatch):
     assert data.labels.tolist() == [0, 1, 0, 1]
     assert data.groups.tolist() == [0, 0, 1, 1]
 
-    def refuse(trunk):
+    def refuse(*args):
         raise AssertionError('computed again')
 
     monkeypatch.setattr('mmattn.comparison.stored.build_trunk', refuse)
+    monkeypatch.setattr('mmattn.comparison.stored.write_json', refuse)
     again = store_clips(clips, videos / 'out', trunk=TRUNK, progress=False)
     assert all(map(torch.equal, data.maps, again.maps))
     frames = np.zeros((7, 32, 48, 3), np.uint8)

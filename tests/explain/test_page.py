@@ -73,6 +73,7 @@ def test_cover_takes_away_the_highest_cells(tmp_path):
           return [covered(), byId('percent').value, cards[0].note.textContent];
         };
         const map = 'truth over both';
+        cards[0].near = true;
         return [at(map, 'deletion', 0), at(map, 'deletion', 20),
           at(map, 'insertion', 20), at(map, 'deletion', 100)];
         """,
@@ -88,6 +89,27 @@ def test_cover_takes_away_the_highest_cells(tmp_path):
     notes = [note for *_, note in found]
     assert notes[0] == f'score {curve[0]:.3f}'
     assert notes[3] == f'score {curve[-1]:.3f}'
+
+
+@needs_browser
+def test_covers_only_what_is_near_the_view_or_printed(tmp_path):
+    path, _, _ = write(tmp_path, 1)
+    found = seen_in(
+        path,
+        """
+        const width = () => cards[0].frames[0].cover.width, widths = [];
+        cards[0].near = false;
+        for (const event of [() => byId('share').oninput(),
+            () => dispatchEvent(new Event('beforeprint'))]) {
+          cards[0].frames[0].cover.width = 1;
+          event();
+          widths.push(width());
+        }
+        return [widths, chosen(cards[0]).grid[1]];
+        """,
+    )
+    assert found == [[1, found[1]], found[1]]
+    assert found[1] > 1
 
 
 @needs_browser

@@ -28,17 +28,16 @@ const cards = [...document.querySelectorAll('script.video')].map((held) => {
   meter.append(bar);
   root.append(strip, note, meter);
   byId('cards').append(root);
-  const card = { video, root, frames, bar, note };
-  return card;
+  return { video, root, frames, bar, note, near: false };
 });
 const names = [...new Set(cards.flatMap((card) => card.video.maps.map((map) => map.key)))];
 byId('map').replaceChildren(...names.map((name) => new Option(name, name)));
 byId('map').value = names.find((name) => !name.startsWith('center over ')) ?? names[0];
 
-// What is taken away is black on a canvas with one pixel for each cell of the map.
+const chosen = (card) => card.video.maps.find((one) => one.key === byId('map').value);
 function draw(card) {
-  const { video } = card, share = byId('share').value / 100, kind = byId('kind').value;
-  const map = video.maps.find((one) => one.key === byId('map').value);
+  const map = chosen(card), share = byId('share').value / 100, kind = byId('kind').value;
+  if (card.near) cover(card);
   if (!map) {
     card.note.textContent = 'This video has no such map.';
     card.bar.style.width = '0';
@@ -48,6 +47,10 @@ function draw(card) {
     card.note.textContent = `score ${score.toFixed(3)}` + (map.uniform ? ', the map is uniform' : '');
     card.bar.style.width = 100 * Math.max(0, Math.min(1, score)) + '%';
   }
+}
+// What is taken away is black on a canvas with one pixel for each cell of the map.
+function cover(card) {
+  const map = chosen(card), share = byId('share').value / 100, kind = byId('kind').value;
   card.frames.forEach(({ cover }, k) => {
     const [h, w] = map ? map.grid : [1, 1];
     cover.width = w;  // empties it
@@ -64,14 +67,18 @@ function drawAll() {
   byId('percent').value = byId('share').value + ' %';
   cards.forEach(draw);
 }
-// A card gets its pictures when it comes near the view, all others when there is time and
-// before printing: a page of many opens at once.
+// A card gets its pictures and covers when it comes near the view, so that a page of many
+// opens at once. Other pictures follow when there is time: begun by printing, they come late.
 const fill = (card) => card.frames.forEach(({ image }, k) => {
   if (!image.hasAttribute('src')) image.src = 'data:image/jpeg;base64,' + card.video.images[k];
 });
 const watcher = new IntersectionObserver((entries) => {
   for (const entry of entries) {
-    if (entry.isIntersecting) fill(cards.find((one) => one.root === entry.target));
+    const card = cards.find((one) => one.root === entry.target);
+    card.near = entry.isIntersecting;
+    if (!card.near) continue;
+    fill(card);
+    draw(card);
   }
 }, { rootMargin: '400px' });
 cards.forEach((card) => watcher.observe(card.root));
@@ -82,6 +89,6 @@ const fillNext = (index) => {
   later(() => fillNext(index + 1));
 };
 addEventListener('load', () => later(() => fillNext(0)));
-addEventListener('beforeprint', () => cards.forEach(fill));
+addEventListener('beforeprint', () => cards.forEach((card) => { fill(card); cover(card); }));
 for (const id of ['map', 'kind', 'share']) byId(id).oninput = drawAll;
 drawAll();
