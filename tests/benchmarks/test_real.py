@@ -1,5 +1,6 @@
 """The bench of real and generated videos, and the command that does the same."""
 
+import re
 import runpy
 import sys
 from itertools import islice
@@ -93,6 +94,34 @@ def test_videos_of_every_class_in_turn(tmp_path, explanations):
     assert {path.parent for path in found} == {Path('own')}
 
 
+def test_explanations_of_several_data_and_systems(
+    tmp_path, explanations, monkeypatch, capsys
+):
+    main = explanations['main']
+    script = main.__globals__
+    script['explained'] = lambda data, system, args: script['Cell'](
+        data, system, f'{args.limit} of 9', []
+    )
+    script['details'] = repr
+    argv = ['explanations', 'small,motion', 'stbta,none', '--out', str(tmp_path)]
+    monkeypatch.setattr(sys, 'argv', [*argv, '--limit', '7'])
+    assert main() == 0
+    shown = capsys.readouterr().out
+    assert (tmp_path / 'tables.md').read_text() + '\n' == shown
+    head, _, _, cells = shown.splitlines()[:4]
+    assert head == '| over | system | map | small | motion |'
+    assert cells == repr(
+        [
+            script['Cell'](data, system, '7 of 9', [])
+            for data in ('small', 'motion')
+            for system in ('stbta', 'none')
+        ]
+    )
+    monkeypatch.setattr(sys, 'argv', ['explanations', 'small', 'stbta,lstm'])
+    with pytest.raises(ValueError, match=r"systems: expected .*got 'lstm'"):
+        main()
+
+
 @pytest.mark.slow
 def test_explanations(tmp_path, explanations, monkeypatch, capsys):
     main = explanations['main']
@@ -107,4 +136,7 @@ def test_explanations(tmp_path, explanations, monkeypatch, capsys):
     assert 'accuracy ' in shown
     assert '| cls_head.frame_weights | time | 2 |' in shown
     assert '| grad_cam backbone | time | 2 |' in shown
+    assert '| time | `temporal_lstm` | `cls_head.frame_weights` | ' in shown
+    right = re.search(r'accuracy .* \((\d of \d) videos', shown)[1]
+    assert f'| `temporal_lstm` | {right} |' in shown
     assert (tmp_path / 'keyframes-temporal_lstm/explain/index.html').is_file()
