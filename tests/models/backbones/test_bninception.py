@@ -6,16 +6,9 @@ from mmaction.registry import MODELS as HOST_MODELS
 from reference.bninception import NUM_PARAMETERS, as_tsn, cadene_shapes, features
 from reference.published import doubled, seeded_weights
 from staged_checks import (
-    check_bf16,
-    check_copies,
     check_features,
     check_flow_initialization,
-    check_gradients_and_recomputing,
-    check_one_graph,
-    check_outputs_are_not_overwritten,
-    check_sizes,
-    check_stages_compose,
-    check_widths,
+    check_loaded,
     fill,
     save,
 )
@@ -31,11 +24,6 @@ SHORT = 'inception_3c'
 @pytest.fixture(scope='module')
 def weights():
     return seeded_weights(cadene_shapes())
-
-
-@pytest.fixture
-def net(weights):
-    return fill(BNInception, weights)
 
 
 @pytest.mark.parametrize('size', [(31, 38), (95, 70), (102, 63)])
@@ -69,9 +57,7 @@ def test_files_load_as_they_are(tmp_path, weights, layout, prefix):
     net = BNInception(out=SHORT, init_cfg=save(tmp_path, content))
     net.init_weights()
     expected = fill(BNInception, weights, out=SHORT).state_dict()
-    for name, value in net.state_dict().items():
-        if not name.endswith('num_batches_tracked'):
-            assert torch.equal(value, expected[name]), name
+    check_loaded(net, expected)
 
 
 def test_flow_gets_the_mean_of_rgb(tmp_path, weights):
@@ -95,44 +81,10 @@ def test_halving_pool_has_a_window_at_every_second_pixel(size):
         assert torch.equal(HalvingMaxPool()(even), published)
 
 
-def test_widths():
-    check_widths(BNInception, (1, 3, 75, 91))
-
-
 @pytest.mark.parametrize('side, last', [(112, 4), (299, 10), (7, 1)])
 def test_sizes_that_the_caffe_network_does_not_take(side, last):
     with torch.device('meta'):
         assert BNInception()(torch.empty(1, 3, side, 224)).shape == (1, 1024, last, 7)
-
-
-def test_smallest_frames():
-    check_sizes(BNInception, 7)
-    check_sizes(BNInception, 3, out='conv2')
-
-
-def test_stages_compose(net):
-    check_stages_compose(net, torch.randn(2, 3, 64, 35), STAGES)
-
-
-def test_outputs_are_not_overwritten(weights):
-    net = fill(BNInception, weights, out=STAGES)
-    check_outputs_are_not_overwritten(net, torch.randn(1, 3, 32, 32))
-
-
-def test_gradients_and_recomputing(net):
-    check_gradients_and_recomputing(net, torch.randn(2, 3, 63, 70))
-
-
-def test_copies(net):
-    check_copies(net, torch.randn(1, 3, 32, 32))
-
-
-def test_one_graph(net):
-    check_one_graph(net, torch.randn(1, 3, 35, 32))
-
-
-def test_bf16(net):
-    check_bf16(net, torch.randn(2, 3, 64, 64))
 
 
 def test_builds_in_the_hosts_recognizer():
@@ -148,22 +100,3 @@ def test_builds_in_the_hosts_recognizer():
     )
     assert options['num_segs'] == 3
     assert maps.shape == (1, 1024, 3, 1, 1)
-
-
-@pytest.mark.parametrize(
-    'options, message',
-    [
-        ({'out': 'inception_5c'}, "out: expected names among .*, got 'inception_5c'"),
-        ({'frozen_stages': 13}, 'frozen_stages: .* -1 to 12, .* got 13'),
-    ],
-)
-def test_wrong_options(options, message):
-    with pytest.raises(ValueError, match=message):
-        BNInception(**options)
-
-
-def test_wrong_stages_and_small_maps(net):
-    with pytest.raises(ValueError, match=r"start: expected one of .*, got 'conv3'"):
-        net.forward_stages(torch.ones(1, 3, 32, 32), start='conv3')
-    with pytest.raises(ValueError, match='input of pool1: expected at least 4 x 4 pix'):
-        net.forward_stages(torch.ones(1, 64, 3, 8), start='pool1')

