@@ -2,6 +2,8 @@
 
 import os
 import random
+import runpy
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -90,3 +92,19 @@ def shrunk(tiny_data):
         return shrink(Config.fromfile(next(configs_root().rglob(f'{stem}.py'))), data)
 
     return load
+
+
+@pytest.fixture
+def run_tool(monkeypatch):
+    """Function that runs a file of tools/ inside this process; gives its exit code."""
+
+    def run(tool: str, *args) -> int:
+        path = str(ROOT / 'tools' / tool)
+        monkeypatch.setattr(sys, 'argv', [path, *map(str, args)])
+        try:
+            runpy.run_path(path, run_name='__main__')
+        except SystemExit as end:
+            return end.code or 0
+        return 0
+
+    return run

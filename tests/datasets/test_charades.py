@@ -1,9 +1,5 @@
 """Charades: its annotation files, lists of them, and data sets of the lists."""
 
-import runpy
-import sys
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
@@ -11,7 +7,7 @@ from small_files import H, W, write_list, write_video
 
 from mmattn.datasets import ActionFrameDataset, ActionVideoDataset, read_charades
 
-TOOL = Path(__file__).parents[2] / 'tools' / 'data' / 'charades' / 'list_charades.py'
+TOOL = 'data/charades/list_charades.py'
 MULTI = {'num_classes': 157, 'multi_class': True, 'allow_unlabeled': True}
 HEADER = 'id,subject,actions,length\n'
 
@@ -22,14 +18,8 @@ def official(real_data):
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    def run_tool(*args):
-        monkeypatch.setattr(sys, 'argv', [str(TOOL), *map(str, args)])
-        with pytest.raises(SystemExit) as caught:
-            runpy.run_path(str(TOOL), run_name='__main__')
-        return caught.value.code, capsys.readouterr()
-
-    return run_tool
+def run(run_tool, capsys):
+    return lambda *args: (run_tool(TOOL, *args), capsys.readouterr())
 
 
 def test_official_annotations(official):

@@ -1,9 +1,6 @@
 """ValLossHook: the validation loss of a run, and its picture."""
 
 import json
-import runpy
-import sys
-from pathlib import Path
 
 import cv2
 import pytest
@@ -18,14 +15,7 @@ from mmattn.visualization.loss_curve import (
 )
 
 STEM = 'convlstm_in1k-pre-vgg16_1xb15-30x1-10e_hmdb51-10c-split1-rgb'
-TOOL = Path(__file__).resolve().parents[2] / 'tools/analysis/plot_loss.py'
-
-
-def run_tool(monkeypatch, *args):
-    monkeypatch.setattr(sys, 'argv', [str(TOOL), *map(str, args)])
-    with pytest.raises(SystemExit) as error:
-        runpy.run_path(str(TOOL), run_name='__main__')
-    return error.value.code
+TOOL = 'analysis/plot_loss.py'
 
 
 @pytest.fixture
@@ -37,7 +27,7 @@ def runner(shrunk, tmp_path):
     return build_runner(cfg, tmp_path / 'run')
 
 
-def test_logged_loss_is_that_of_the_videos(runner, tmp_path, monkeypatch, capsys):
+def test_logged_loss_is_that_of_the_videos(runner, tmp_path, run_tool, capsys):
     runner.train()
     curve = read_losses(find_log(tmp_path / 'run'))
     assert curve.unit == 'epoch'
@@ -51,7 +41,7 @@ def test_logged_loss_is_that_of_the_videos(runner, tmp_path, monkeypatch, capsys
             losses.append(model(**data, mode='loss')['loss_cls'].item())
     assert curve.val[0][1] == pytest.approx(sum(losses) / 4, rel=1e-4)
     out = tmp_path / 'pictures' / 'loss.png'
-    assert run_tool(monkeypatch, tmp_path / 'run', '--out', out) == 0
+    assert run_tool(TOOL, tmp_path / 'run', '--out', out) == 0
     assert cv2.imread(str(out)).std() > 1
     assert capsys.readouterr().out.strip().endswith(str(out))
 
@@ -97,7 +87,7 @@ def test_pictures_differ_with_the_losses(tmp_path):
     assert (shapes[0] != shapes[1]).any()
 
 
-def test_logs_that_are_none(tmp_path, monkeypatch, capsys):
+def test_logs_that_are_none(tmp_path, run_tool, capsys):
     with pytest.raises(ValueError, match=r"expected a run's vis_data/scalars.json"):
         find_log(tmp_path)
     path = write_log(tmp_path, {'acc/top1': 0.5, 'step': 1})
@@ -108,11 +98,11 @@ def test_logs_that_are_none(tmp_path, monkeypatch, capsys):
         ValueError, match=r"expected lines of scalars .* '{\"loss\": 1'"
     ):
         read_losses(path)
-    assert run_tool(monkeypatch, path) == 2
+    assert run_tool(TOOL, path) == 2
     assert 'expected lines of scalars' in capsys.readouterr().err
 
 
-def test_tool_says_that_a_log_has_no_validation_loss(tmp_path, monkeypatch, capsys):
+def test_tool_says_that_a_log_has_no_validation_loss(tmp_path, run_tool, capsys):
     path = write_log(tmp_path, {'loss': 4.0, 'step': 20})
-    assert run_tool(monkeypatch, path, '--out', tmp_path / 'x.png') == 0
+    assert run_tool(TOOL, path, '--out', tmp_path / 'x.png') == 0
     assert 'no validation loss in the log' in capsys.readouterr().out

@@ -2,8 +2,6 @@
 
 import json
 import re
-import runpy
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,16 +13,9 @@ from mmattn.explain.faithfulness import FaithfulnessOptions
 from mmattn.explain.maps import map_source
 from mmattn.explain.run import explain_videos
 
-TOOL = Path(__file__).resolve().parents[2] / 'tools/visualization/explain.py'
+TOOL = 'visualization/explain.py'
 STBTA = 'stbta-one_in1k-pre-bninception_8xb8-1x1x3-100e_ucf101-split1-rgb'
 QUICK = ['--steps', '2', '--randoms', '1', '--cells', '3', '--over', 'space']
-
-
-def run_tool(monkeypatch, *args):
-    monkeypatch.setattr(sys, 'argv', [str(TOOL), *map(str, args)])
-    with pytest.raises(SystemExit) as end:
-        runpy.run_path(str(TOOL), run_name='__main__')
-    return end.value.code
 
 
 @pytest.fixture
@@ -38,13 +29,11 @@ def stbta(shrunk, tmp_path):
     return tmp_path / 'model.py', tmp_path / 'model.pth'
 
 
-def test_the_command(stbta, tiny_data, tmp_path, monkeypatch, capsys):
+def test_the_command(stbta, tiny_data, tmp_path, run_tool, capsys):
     videos = sorted((tiny_data / 'videos').rglob('*.mp4'))[:2]
     (tmp_path / 'bad.mp4').write_bytes(b'no video')
     out = tmp_path / 'out'
-    code = run_tool(
-        monkeypatch, *stbta, *videos, tmp_path / 'bad.mp4', '--out', out, *QUICK
-    )
+    code = run_tool(TOOL, *stbta, *videos, tmp_path / 'bad.mp4', '--out', out, *QUICK)
     shown = capsys.readouterr()
     assert code == 1
     assert 'bad.mp4' in shown.err
@@ -74,10 +63,10 @@ def test_the_command(stbta, tiny_data, tmp_path, monkeypatch, capsys):
         (['--layer', 'layer9'], r'layer: expected a module of the model'),
     ],
 )
-def test_refusals(stbta, tiny_data, tmp_path, monkeypatch, capsys, args, message):
+def test_refusals(stbta, tiny_data, tmp_path, run_tool, capsys, args, message):
     video = sorted((tiny_data / 'videos').rglob('*.mp4'))[0]
     out = tmp_path / 'out'
-    assert run_tool(monkeypatch, *stbta, video, '--out', out, *QUICK, *args) == 2
+    assert run_tool(TOOL, *stbta, video, '--out', out, *QUICK, *args) == 2
     error = capsys.readouterr().err
     (line,) = [line for line in error.splitlines() if line.startswith('error: ')]
     assert re.search(message, line), line

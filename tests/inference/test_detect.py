@@ -1,9 +1,6 @@
 """Actions of persons in video files: found, drawn and written."""
 
 import json
-import runpy
-import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -23,7 +20,7 @@ from mmattn.visualization.detection_pictures import UNTRAINED, save_detections
 pytestmark = pytest.mark.det
 FRAMES = 'slowfast_attn_k400-pre-i3d-r50_8xb4-32x2x1-20e_ava21-rgb'
 VIDEOS = 'slowfast_attn_k400-pre-i3d-r50_1xb8-32x2x1-20e_own-rgb'
-TOOL = Path(__file__).resolve().parents[2] / 'tools/visualization/detect_actions.py'
+TOOL = 'visualization/detect_actions.py'
 BOXES = [[0.1, 0.2, 0.5, 0.9], [0.5, 0.1, 0.9, 0.8]]
 
 
@@ -219,14 +216,7 @@ def test_nothing_to_draw(video, tmp_path):
         save_detections(video, [], NAMES, tmp_path, weights=None)
 
 
-def run(monkeypatch, *args):
-    monkeypatch.setattr(sys, 'argv', [str(TOOL), *map(str, args)])
-    with pytest.raises(SystemExit) as error:
-        runpy.run_path(str(TOOL), run_name='__main__')
-    return error.value.code
-
-
-def test_tool(shrunk, video, tmp_path, monkeypatch, capsys):
+def test_tool(shrunk, video, tmp_path, run_tool, capsys):
     config = tmp_path / 'model.py'
     cfg = shrunk(VIDEOS)
     cfg.dump(config)
@@ -234,13 +224,13 @@ def test_tool(shrunk, video, tmp_path, monkeypatch, capsys):
     torch.save(dict(state_dict=weights), tmp_path / 'model.pth')
     given = ['--boxes', '0,0,0.5,1', '0.5,0,1,1', '--every', 2, '--out']
     checkpoint = tmp_path / 'model.pth'
-    code = run(monkeypatch, config, checkpoint, video, *given, tmp_path / 'a')
+    code = run_tool(TOOL, config, checkpoint, video, *given, tmp_path / 'a')
     assert code == 0
     printed = capsys.readouterr().out.splitlines()
     assert printed == [
         str(tmp_path / 'a' / f'person_0.{k}') for k in ('mp4', 'png', 'json')
     ]
-    assert run(monkeypatch, config, video, '--untrained', *given, tmp_path / 'b') == 0
+    assert run_tool(TOOL, config, video, '--untrained', *given, tmp_path / 'b') == 0
     reports = [json.loads((tmp_path / k / 'person_0.json').read_text()) for k in 'ab']
     assert reports[0]['frames'] == reports[1]['frames']  # the weights saved above
     assert len(reports[0]['frames'][0]['persons']) == 2
@@ -248,6 +238,6 @@ def test_tool(shrunk, video, tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize('args', [['v.mp4'], ['w.pth', 'v.mp4', '--untrained']])
-def test_tool_wants_weights_or_to_hear_that_there_are_none(args, monkeypatch, capsys):
-    assert run(monkeypatch, 'config.py', *args, '--out', 'o') == 2
+def test_tool_wants_weights_or_to_hear_that_there_are_none(args, run_tool, capsys):
+    assert run_tool(TOOL, 'config.py', *args, '--out', 'o') == 2
     assert 'expected a checkpoint, or --untrained' in capsys.readouterr().err

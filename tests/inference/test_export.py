@@ -1,9 +1,6 @@
 """Exported models give PyTorch's scores on a real clip."""
 
 import importlib.util
-import runpy
-import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -24,7 +21,6 @@ from mmattn.inference.score import ClipScorer, first_clip, normalized
 from mmattn.models import SlowFastSharedHead
 from mmattn.registry import MODELS as OUR_MODELS
 
-TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 FRAMES = 6
 NO_ONNX = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
 needs_onnx = pytest.mark.skipif(
@@ -238,14 +234,7 @@ def test_missing_packages_are_named(shrunk, tmp_path):
         export(make_scorer(STBTA, shrunk), (), tmp_path / 'x.onnx')
 
 
-def run_tool(monkeypatch, name, *args):
-    monkeypatch.setattr(sys, 'argv', [name, *map(str, args)])
-    with pytest.raises(SystemExit) as end:
-        runpy.run_path(str(TOOLS / 'deployment' / name), run_name='__main__')
-    return end.value.code
-
-
-def test_tool_exports_and_checks(real_data, shrunk, tmp_path, monkeypatch, capsys):
+def test_tool_exports_and_checks(real_data, shrunk, tmp_path, run_tool, capsys):
     cfg = shrunk(SYSTEMS['temporal_lstm'])
     config, weights = tmp_path / 'c.py', tmp_path / 'w.pth'
     cfg.dump(config)
@@ -253,24 +242,24 @@ def test_tool_exports_and_checks(real_data, shrunk, tmp_path, monkeypatch, capsy
     video = real_data / 'clips/v_ApplyEyeMakeup_g01_c01.avi'
     out = tmp_path / 'x.pt2'
     args = [config, weights, '--out', out]
-    assert run_tool(monkeypatch, 'export.py', *args, '--video', video) == 0
+    assert run_tool('deployment/export.py', *args, '--video', video) == 0
     assert 'largest difference of a score' in capsys.readouterr().out
     assert out.is_file()
-    assert run_tool(monkeypatch, 'export.py', *args, '--tolerance', -1) == 1
+    assert run_tool('deployment/export.py', *args, '--tolerance', -1) == 1
     run = tmp_path / 'run'  # a work folder
     run.mkdir()
     config.rename(run / 'c.py')
     weights.rename(run / 'epoch_1.pth')
     args = [run, '--out', tmp_path / 'y.pt2', '--video', video]
-    assert run_tool(monkeypatch, 'export.py', *args) == 0
-    assert run_tool(monkeypatch, 'export.py', 'none.py', '--out', out) == 2
+    assert run_tool('deployment/export.py', *args) == 0
+    assert run_tool('deployment/export.py', 'none.py', '--out', out) == 2
     assert 'none.py' in capsys.readouterr().err
 
 
 @needs_onnx
-def test_parity_tool_prints_a_table(monkeypatch, capsys):
+def test_parity_tool_prints_a_table(run_tool, capsys):
     name = f'{SYSTEMS["temporal_lstm"]}.py'
-    assert run_tool(monkeypatch, 'export_parity.py', name, '--shrink') == 0
+    assert run_tool('deployment/export_parity.py', name, '--shrink') == 0
     head, _, row = capsys.readouterr().out.splitlines()[-3:]
     assert head == '| config | input | range of the scores | ONNX | torch.export |'
     cells = [cell.strip() for cell in row.strip('|').split('|')]

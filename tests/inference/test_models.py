@@ -2,9 +2,6 @@
 
 import json
 import re
-import runpy
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -14,7 +11,6 @@ from mmengine.config import Config
 from mmattn.inference.find import split_command
 from mmattn.inference.models import load_model, load_models, names_of_classes
 
-TOOLS = Path(__file__).parents[2] / 'tools' / 'visualization'
 VIDEO = 'temporal_lstm_vgg16_8xb4-30x1-20e_ucf101-split1-rgb'
 
 
@@ -41,13 +37,6 @@ def test_names_are_given_or_those_of_the_checkpoint_or_numbers(tmp_path):
         names_of_classes(known, ['x', 'y'])
 
 
-def run(tool, *argv):
-    sys.argv = [tool, *map(str, argv)]
-    with pytest.raises(SystemExit) as end:
-        runpy.run_path(str(TOOLS / f'{tool}.py'), run_name='__main__')
-    return end.value.code
-
-
 @pytest.fixture
 def carrying(shrunk, tmp_path):
     """A checkpoint that carries its config and the names of its classes."""
@@ -58,10 +47,10 @@ def carrying(shrunk, tmp_path):
     return tmp_path / 'mine.pth'
 
 
-def test_a_picture_needs_a_checkpoint_alone(carrying, tiny_data, tmp_path, monkeypatch):
-    monkeypatch.setattr(sys, 'argv', [])
+def test_a_picture_needs_a_checkpoint_alone(carrying, tiny_data, tmp_path, run_tool):
     out, video = tmp_path / 'out', tiny_data / 'videos' / 'clip_1.mp4'
-    assert run('attention', carrying, video, '--out', out, '--compare', carrying) == 0
+    args = [carrying, video, '--out', out, '--compare', carrying]
+    assert run_tool('visualization/attention.py', *args) == 0
     summary = json.loads((out / 'summary.json').read_text())
     (found,) = summary['videos']
     assert [model['name'] for model in found['models']] == ['1 mine', '2 mine']
@@ -83,14 +72,14 @@ def test_words_that_name_no_model(carrying, shrunk, tmp_path):
 
 
 @pytest.mark.parametrize('tool', ['explain', 'grad_cam', 'attention'])
-def test_tools_refuse_in_one_sentence(shrunk, tmp_path, monkeypatch, capsys, tool):
+def test_tools_refuse_in_one_sentence(shrunk, tmp_path, run_tool, capsys, tool):
     config = tmp_path / 'config.py'
     shrunk(VIDEO).dump(config)
     torch.save(dict(state_dict={'fc.weight': torch.ones(2)}), tmp_path / 'other.pth')
     pair = [str(config), str(tmp_path / 'other.pth')]
     argv = ['a.mp4', '--model', *pair] if tool == 'grad_cam' else [*pair, 'a.mp4']
-    monkeypatch.setattr(sys, 'argv', [])
-    assert run(tool, *argv, '--out', tmp_path / 'out') == 2
+    name = f'visualization/{tool}.py'
+    assert run_tool(name, *argv, '--out', tmp_path / 'out') == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert re.match(r'error: checkpoint .*other\.pth: expected', line)
 

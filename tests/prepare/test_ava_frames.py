@@ -1,9 +1,6 @@
 """AVA's frames from generated movies."""
 
-import runpy
 import shutil
-import sys
-from pathlib import Path
 
 import cv2
 import decord
@@ -19,7 +16,6 @@ from mmattn.prepare.ava_frames import (
 )
 from mmattn.synthetic.writer import write_video
 
-TOOL = Path(__file__).parents[2] / 'tools' / 'data' / 'ava' / 'prepare_ava.py'
 NAMES = ('0f39OWEqJ24', '_-Z6wFjXtGQ')
 
 
@@ -106,15 +102,13 @@ def test_size_resuming_and_short_movies(tmp_path):
     assert 'img_00007.jpg, got no file' in run(['a'])[0]
 
 
-def test_tool(annotations, monkeypatch, capsys):
+def test_tool(annotations, run_tool, capsys):
     root = annotations.parent
 
     def run(*args):
-        argv = [str(TOOL), str(root), '--versions', '2.2', '--start', '0', *args]
-        monkeypatch.setattr(sys, 'argv', [*argv, '--seconds', '1', '--workers', '1'])
-        with pytest.raises(SystemExit) as caught:
-            runpy.run_path(str(TOOL), run_name='__main__')
-        return caught.value.code, capsys.readouterr()
+        given = ['--versions', 2.2, '--start', 0, '--seconds', 1, '--workers', 1]
+        code = run_tool('data/ava/prepare_ava.py', root, *given, *args)
+        return code, capsys.readouterr()
 
     write_movie(root / 'videos' / f'{NAMES[0]}.mp4', 31, 30)
     (root / 'videos' / f'{NAMES[1]}.mkv').write_text('no video')

@@ -2,9 +2,7 @@
 
 import csv
 import json
-import runpy
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +18,7 @@ from mmattn.prepare.decord_check import (
 from mmattn.synthetic.writer import write_video
 from mmattn.testing.numbered_videos import Film, films, number_of, write_film
 
-TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'data' / 'check_videos.py'
+TOOL = 'data/check_videos.py'
 RIGHT = Film('h264', 'mp4')
 WRONG = Film('h264', 'avi')
 REFUSED = Film('av1', 'mp4')
@@ -36,13 +34,6 @@ def check(folder, *chosen, workers=1, **options):
     return check_videos(
         paths, folder / 'j.jsonl', workers=workers, progress=False, **options
     )
-
-
-def run(monkeypatch, *arguments):
-    monkeypatch.setattr(sys, 'argv', ['check_videos.py', *map(str, arguments)])
-    with pytest.raises(SystemExit) as result:
-        runpy.run_path(str(TOOL), run_name='__main__')
-    return result.value.code
 
 
 def test_counts_are_those_of_the_numbers(tmp_path, decord):
@@ -197,13 +188,13 @@ def test_nothing_to_check(tmp_path):
         find_videos(tmp_path / 'list.pkl')
 
 
-def test_tool(tmp_path, monkeypatch, capfd, decord):
+def test_tool(tmp_path, run_tool, capfd, decord):
     folder = tmp_path / 'in'
     for film in (RIGHT, WRONG):
         write_film(folder, film)
     (folder / 'notes.txt').touch()
     out = tmp_path / 'out' / 'report.csv'
-    assert run(monkeypatch, folder, '--out', out, '--workers', 1) == 1
+    assert run_tool(TOOL, folder, '--out', out, '--workers', 1) == 1
     printed = capfd.readouterr()
     assert f'wrong: {folder / WRONG.name}: ' in printed.out
     assert f'right: {folder / RIGHT.name}' not in printed.out
@@ -217,16 +208,16 @@ def test_tool(tmp_path, monkeypatch, capfd, decord):
     before = journal.read_text()
 
     out = out.with_suffix('.json')
-    assert run(monkeypatch, folder / RIGHT.name, '--out', out) == 0
+    assert run_tool(TOOL, folder / RIGHT.name, '--out', out) == 0
     assert journal.read_text() == before
     (row,) = json.loads(out.read_text())
     assert VideoCheck(**row).verdict == 'right'
 
 
-def test_tool_refuses_in_one_sentence(tmp_path, monkeypatch, capsys):
-    assert run(monkeypatch, tmp_path / 'none') == 2
+def test_tool_refuses_in_one_sentence(tmp_path, run_tool, capsys):
+    assert run_tool(TOOL, tmp_path / 'none') == 2
     assert 'error: expected a list, a folder or a video' in capsys.readouterr().err
-    assert run(monkeypatch, tmp_path, '--out', 'x.xlsx') == 2
+    assert run_tool(TOOL, tmp_path, '--out', 'x.xlsx') == 2
     assert 'error: --out: expected a file .csv or .json' in capsys.readouterr().err
 
 

@@ -1,10 +1,7 @@
 """Optical flow of folders of videos."""
 
 import json
-import runpy
 import shutil
-import sys
-from pathlib import Path
 from zipfile import ZipFile
 
 import cv2
@@ -16,7 +13,6 @@ from mmattn.prepare.flow_extraction import FlowOptions, extract_flow
 from mmattn.prepare.video_check import check_sources, count_frames
 from mmattn.synthetic.writer import write_video
 
-TOOL = Path(__file__).parents[2] / 'tools' / 'data' / 'extract_flow.py'
 H, W = 48, 64
 
 
@@ -39,17 +35,20 @@ def videos(tmp_path):
     return folder
 
 
-def test_one_odd_video_ends_nothing(tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def run(run_tool, capsys):
+    tool = 'data/extract_flow.py'
+    return lambda *args: (run_tool(tool, *args), capsys.readouterr())
+
+
+def test_one_odd_video_ends_nothing(tmp_path, run):
     """OpenCV's dense inverse search refuses pictures of 8 x 8 pixels."""
     folder, out = tmp_path / 'videos', tmp_path / 'flow'
     write_clip(folder / 'a.mp4', 3)
     write_video(folder / 'b.mp4', np.zeros((3, 8, 8, 3), np.uint8), fps=10)
     write_clip(folder / 'c.mp4', 3)
-    argv = ['extract_flow.py', str(folder), str(out), '--method', 'dis']
-    monkeypatch.setattr(sys, 'argv', [*argv, '--workers', '1'])
-    with pytest.raises(SystemExit, match='1'):
-        runpy.run_path(str(TOOL), run_name='__main__')
-    output = capsys.readouterr()
+    code, output = run(folder, out, '--method', 'dis', '--workers', 1)
+    assert code == 1
     assert f'left out: {folder / "b.mp4"}: ' in output.err
     assert '2 videos done, 0 were done before, 1 cannot be read' in output.out
     assert [count_frames(out / name, 'flow_x_{:05d}.jpg') for name in 'ac'] == [2, 2]
@@ -130,17 +129,6 @@ def test_parts_are_all(videos, tmp_path):
     ]
     assert [r.videos for r in reports] == [1, 1]
     assert [len(r.broken) for r in reports] == [1, 0]
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    def run_tool(*args):
-        monkeypatch.setattr(sys, 'argv', [str(TOOL), *map(str, args)])
-        with pytest.raises(SystemExit) as caught:
-            runpy.run_path(str(TOOL), run_name='__main__')
-        return caught.value.code, capsys.readouterr()
-
-    return run_tool
 
 
 def test_tool_in_two_processes(videos, tmp_path, run):

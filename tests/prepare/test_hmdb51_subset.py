@@ -1,14 +1,10 @@
 """Lists of a part of HMDB51."""
 
-import runpy
-import sys
 from pathlib import Path
 
 import pytest
 
 from mmattn.prepare.hmdb51_subset import TEN_CLASSES, read_split, subset_lists
-
-TOOL = Path(__file__).resolve().parents[2] / 'tools/data/hmdb51_subset.py'
 
 
 def videos(lists, name):
@@ -70,13 +66,10 @@ def test_seed_and_classes(small):
     assert sizes(even) == [40, 10, 10]
 
 
-def test_tool_writes_what_the_configs_read(small, monkeypatch, capsys):
+def test_tool_writes_what_the_configs_read(small, run_tool, capsys):
     root = small.parent
-    args = [str(TOOL), str(root), '--classes', 'run', '--pool', 'all']
-    monkeypatch.setattr(sys, 'argv', args)
-    with pytest.raises(SystemExit) as error:
-        runpy.run_path(str(TOOL), run_name='__main__')
-    assert error.value.code == 0
+    args = [root, '--classes', 'run', '--pool', 'all']
+    assert run_tool('data/hmdb51_subset.py', *args) == 0
     lists = subset_lists(small, classes=['run'], pool='all')
     for name, pairs in lists.items():
         path = root / f'hmdb51_1c_{name}_split_1_videos.txt'

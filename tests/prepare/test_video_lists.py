@@ -1,9 +1,6 @@
 """Lists of benchmarks from generated videos with the real names."""
 
-import runpy
 import shutil
-import sys
-from pathlib import Path
 from zipfile import ZipFile
 
 import numpy as np
@@ -14,8 +11,6 @@ from mmattn.prepare.official_splits import BENCHMARKS
 from mmattn.prepare.video_lists import write_lists
 from mmattn.synthetic.writer import write_video
 
-TOOLS = Path(__file__).parents[2] / 'tools' / 'data'
-
 
 @pytest.fixture(scope='session')
 def clip(tmp_path_factory):
@@ -25,15 +20,12 @@ def clip(tmp_path_factory):
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    def run_tool(name, *args):
-        script = TOOLS / name / f'prepare_{name}.py'
-        monkeypatch.setattr(sys, 'argv', [str(script), *map(str, args)])
-        with pytest.raises(SystemExit) as caught:
-            runpy.run_path(str(script), run_name='__main__')
-        return caught.value.code, capsys.readouterr()
+def run(run_tool, capsys):
+    def run_one(name, *args):
+        code = run_tool(f'data/{name}/prepare_{name}.py', *args)
+        return code, capsys.readouterr()
 
-    return run_tool
+    return run_one
 
 
 def annotate(real_data, name, root):

@@ -2,9 +2,6 @@
 
 import base64
 import re
-import runpy
-import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -15,7 +12,7 @@ from mmengine.fileio import dump
 from mmattn.evaluation import Scores
 from mmattn.reports.runs import class_rows, worst_videos, write_report
 
-TOOL = Path(__file__).resolve().parents[2] / 'tools/analysis/report.py'
+TOOL = 'analysis/report.py'
 RGB = 'tsn_in1k-pre-vgg16_8xb8-1x1x3-10kiter_ucf101-split1-rgb'
 FLOW = 'tsn_in1k-pre-vgg16_8xb8-5x1x3-30kiter_ucf101-split1-flow'
 FEATURES = 'temporal_lstm_vgg16-fc6_1xb64-30x1-50e_ucf101-split1-rgb'
@@ -102,20 +99,14 @@ def test_worst_videos_are_wrong_ones_only(scores):
     assert worst_videos(right, NAMES, 5) == []
 
 
-def test_tool(tmp_path, monkeypatch, capsys):
+def test_tool(tmp_path, run_tool, capsys):
     samples = [
         dict(video_id=v, pred_score=np.array(s), gt_label=torch.tensor([label]))
         for v, s, label in zip(VIDEOS, SCORES, LABELS, strict=True)
     ]
     dump(samples, tmp_path / 'a.pkl')
-    args = [str(TOOL), str(tmp_path / 'a.pkl'), '--out', str(tmp_path / 'r.html')]
-    monkeypatch.setattr(sys, 'argv', args)
-    with pytest.raises(SystemExit) as end:
-        runpy.run_path(str(TOOL), run_name='__main__')
-    assert end.value.code == 0
+    args = [TOOL, tmp_path / 'a.pkl', '--out', tmp_path / 'r.html']
+    assert run_tool(*args) == 0
     assert 'clip_2' in (tmp_path / 'r.html').read_text()
-    monkeypatch.setattr(sys, 'argv', [*args, '--classes', str(TOOL)])
-    with pytest.raises(SystemExit) as end:
-        runpy.run_path(str(TOOL), run_name='__main__')
-    assert end.value.code == 2
+    assert run_tool(*args, '--classes', __file__) == 2
     assert 'expected 3 classes' in capsys.readouterr().err

@@ -1,8 +1,6 @@
 """Figures of the splits and their mean."""
 
 import json
-import runpy
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +10,7 @@ from mmengine.fileio import dump
 
 from mmattn.reports.splits import find_runs, read_run, rows_of, split_table
 
-TOOL = Path(__file__).resolve().parents[2] / 'tools/analysis/mean_over_splits.py'
+TOOL = 'analysis/mean_over_splits.py'
 CONFIG = 'temporal_lstm_vgg16-fc6_1xb64-30x1-50e_ucf101-split1-rgb.py'
 FLOW = CONFIG.replace('-rgb', '-flow')
 
@@ -25,21 +23,14 @@ def write_log(folder, top1, time='20260101_000000'):
     return folder
 
 
-def run_tool(monkeypatch, *args):
-    monkeypatch.setattr(sys, 'argv', [str(TOOL), *map(str, args)])
-    with pytest.raises(SystemExit) as end:
-        runpy.run_path(str(TOOL), run_name='__main__')
-    return end.value.code
-
-
-def test_work_dirs_of_the_splits(tmp_path, monkeypatch, capsys):
+def test_work_dirs_of_the_splits(tmp_path, run_tool, capsys):
     """0.80, 0.82 and 0.87 make 83.0; the paper's figure stands below."""
     stem = Path(CONFIG).stem
     write_log(tmp_path / stem, 0.10, '20250101_000000')
     write_log(tmp_path / stem, 0.80)
     write_log(tmp_path / f'{stem}_split2', 0.82)
     write_log(tmp_path / f'{stem}_split3', 0.87)
-    assert run_tool(monkeypatch, CONFIG, '--work-dirs', tmp_path) == 0
+    assert run_tool(TOOL, CONFIG, '--work-dirs', tmp_path) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == '| figure | split 1 | split 2 | split 3 | mean |'
     assert lines[2] == '| top-1 | 80.0 | 82.0 | 87.0 | 83.0 |'
@@ -54,15 +45,15 @@ def test_a_split_of_its_own_name_comes_first(tmp_path):
     assert [path.name for path in found] == ['a_split1', 'a_split2', 'a_split3']
 
 
-def test_missing_split_is_named(tmp_path, monkeypatch, capsys):
+def test_missing_split_is_named(tmp_path, run_tool, capsys):
     write_log(tmp_path / Path(CONFIG).stem, 0.8)
-    assert run_tool(monkeypatch, CONFIG, '--work-dirs', tmp_path) == 2
+    assert run_tool(TOOL, CONFIG, '--work-dirs', tmp_path) == 2
     error = ' '.join(capsys.readouterr().err.split())
     assert 'expected the run of split 2' in error
     assert f'mim train mmattn {CONFIG} --split 2' in error
 
 
-def test_reports_of_two_streams(tmp_path, monkeypatch, capsys):
+def test_reports_of_two_streams(tmp_path, run_tool, capsys):
     runs = []
     for split, top1 in enumerate((0.90, 0.91, 0.95), 1):
         folder = tmp_path / str(split)
@@ -71,12 +62,12 @@ def test_reports_of_two_streams(tmp_path, monkeypatch, capsys):
         report = dict(weights=[1, 2], rgb=dict(figures, top1=0.8), fusion=figures)
         (folder / 'report.json').write_text(json.dumps(report))
         runs.append(folder)
-    assert run_tool(monkeypatch, CONFIG, FLOW, '--runs', *runs) == 0
+    assert run_tool(TOOL, CONFIG, FLOW, '--runs', *runs) == 0
     out = capsys.readouterr().out
     assert '| rgb top-1 | 80.0 | 80.0 | 80.0 | 80.0 |' in out
     assert '| fusion top-1 | 90.0 | 91.0 | 95.0 | 92.0 |' in out
     assert 'paper: 93.3 (top-1, mean over the 3 splits; ' in out
-    assert run_tool(monkeypatch, CONFIG, FLOW) == 2
+    assert run_tool(TOOL, CONFIG, FLOW) == 2
     assert 'expected --runs' in capsys.readouterr().err
 
 

@@ -3,9 +3,6 @@
 import csv
 import json
 import re
-import runpy
-import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -21,7 +18,6 @@ from mmattn.reports.streams import chosen_weights, report_fusion
 from mmattn.reports.two_streams import join_streams, stream_source
 from mmattn.testing import train_and_test
 
-TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 RGB = 'tsn_in1k-pre-vgg16_8xb8-1x1x3-10kiter_ucf101-split1-rgb'
 FLOW = 'tsn_in1k-pre-vgg16_8xb8-5x1x3-30kiter_ucf101-split1-flow'
 SCORES = dict(
@@ -29,14 +25,6 @@ SCORES = dict(
     flow=[[0.1, 0.8, 0.1], [0.5, 0.2, 0.3], [0.2, 0.1, 0.7]],
 )
 LABELS = [1, 0, 2]
-
-
-def run_tool(monkeypatch, *args):
-    path = TOOLS / args[0]
-    monkeypatch.setattr(sys, 'argv', list(map(str, args)))
-    with pytest.raises(SystemExit) as end:
-        runpy.run_path(str(path), run_name='__main__')
-    return end.value.code
 
 
 def write_dump(path, scores, labels=LABELS, videos='abc'):
@@ -60,13 +48,13 @@ def pair(shrunk):
     return rgb, flow, join_streams(rgb, flow, weights=(1, 1.5))
 
 
-def test_dumps_are_fused_and_reported(dumps, tmp_path, monkeypatch, capsys):
+def test_dumps_are_fused_and_reported(dumps, tmp_path, run_tool, capsys):
     names = tmp_path / 'names.txt'
     names.write_text('run\nwalk\nclap\n')
     out = tmp_path / 'out'
     args = ['--rgb', dumps[0], '--flow', dumps[1], '--weights', 1, 2, '--out', out]
     args += ['--classes', names]
-    assert run_tool(monkeypatch, 'analysis/two_stream.py', *args) == 0
+    assert run_tool('analysis/two_stream.py', *args) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == '3 videos, weights 1 : 2'
     assert lines[2].split() == ['0.00', '100.00', '0.00', 'rgb']
@@ -113,12 +101,12 @@ def test_equal_weights_by_default():
     ],
 )
 def test_streams_that_differ_end_with_2(
-    dumps, tmp_path, monkeypatch, capsys, changes, message
+    dumps, tmp_path, run_tool, capsys, changes, message
 ):
     values = dict(dict(scores=SCORES['flow']), **changes)
     other = write_dump(tmp_path / 'other.pkl', values.pop('scores'), **values)
     args = ['--rgb', dumps[0], '--flow', other, '--out', tmp_path / 'out']
-    assert run_tool(monkeypatch, 'analysis/two_stream.py', *args) == 2
+    assert run_tool('analysis/two_stream.py', *args) == 2
     error = ' '.join(capsys.readouterr().err.split())
     assert re.search(message, error)
     assert not (tmp_path / 'out').exists()
@@ -141,7 +129,7 @@ def test_bad_sources(tmp_path):
 
 @pytest.mark.slow
 def test_lists_are_compared_before_the_test(
-    shrunk, tiny_data, tmp_path, monkeypatch, capsys
+    shrunk, tiny_data, tmp_path, run_tool, capsys
 ):
     rgb, flow = shrunk(RGB), shrunk(FLOW)
     shorter = tmp_path / 'shorter.txt'
@@ -156,16 +144,14 @@ def test_lists_are_compared_before_the_test(
     out = tmp_path / 'out'
     args = ['--rgb', tmp_path / 'rgb.py', checkpoints[0], '--out', out]
     args += ['--flow', tmp_path / 'flow.py', checkpoints[1]]
-    assert run_tool(monkeypatch, 'analysis/two_stream.py', *args) == 0
+    assert run_tool('analysis/two_stream.py', *args) == 0
     assert len(load_scores(out / 'rgb.pkl').video_ids) == 4
     assert {'rgb', 'flow', 'fusion'} < json.loads(
         (out / 'report.json').read_text()
     ).keys()
     wrong = f'test_dataloader.dataset.ann_file={shorter}'
     args[args.index('--out') + 1] = tmp_path / 'again'
-    code = run_tool(
-        monkeypatch, 'analysis/two_stream.py', *args, '--cfg-options', wrong
-    )
+    code = run_tool('analysis/two_stream.py', *args, '--cfg-options', wrong)
     assert code == 2
     assert not (tmp_path / 'again').exists()
 
@@ -287,10 +273,10 @@ def test_accuracy_needs_streams():
     assert StreamAccuracy(['top_k_accuracy']).metrics == ('top_k_accuracy',)
 
 
-def test_join_tool_writes_a_config(tmp_path, monkeypatch):
+def test_join_tool_writes_a_config(tmp_path, run_tool):
     out = tmp_path / 'two.py'
     args = [f'{RGB}.py', f'{FLOW}.py', '--weights', 1, 1.5, '--out', out]
-    assert run_tool(monkeypatch, 'convert/join_streams.py', *args) == 0
+    assert run_tool('convert/join_streams.py', *args) == 0
     cfg = Config.fromfile(out)
     assert cfg.model.type == 'mmattn.TwoStreamRecognizer'
     assert cfg.model.weights == (1, 1.5)

@@ -1,12 +1,8 @@
 """Charades from its csv to the official text file, through the tools."""
 
-import contextlib
 import csv
 import json
-import runpy
 import shutil
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,23 +10,20 @@ import pytest
 from mmattn.datasets import read_charades
 from mmattn.evaluation import charades_map, load_submission
 
-TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 CONFIG = 'pyramid_in1k-pre-bninception_8xb8-1x1x3-10kiter_charades-rgb'
 SPLITS = ('train', 'test')
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch, capsys):
+def run(tmp_path, monkeypatch, run_tool, capsys):
     """Run a tool inside this process, with ``tmp_path`` as its place."""
     monkeypatch.chdir(tmp_path)
 
-    def run_tool(name, *args):
-        monkeypatch.setattr(sys, 'argv', [str(TOOLS / name), *map(str, args)])
-        with contextlib.suppress(SystemExit):
-            runpy.run_path(str(TOOLS / name), run_name='__main__')
+    def run_one(name, *args):
+        run_tool(name, *args)
         return capsys.readouterr().out
 
-    return run_tool
+    return run_one
 
 
 def part_of_charades(official, videos, folder):

@@ -1,9 +1,6 @@
 """Table and picture of frame-AP."""
 
 import json
-import runpy
-import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,18 +11,11 @@ from mmattn.evaluation.functional.frame_ap_changes import ap_changes
 from mmattn.evaluation.functional.frame_map import GROUPS
 from mmattn.visualization.class_bars import draw_class_bars
 
-TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'analysis' / 'frame_ap.py'
+TOOL = 'analysis/frame_ap.py'
 NAMES = {1: 'bend', 2: 'crouch', 80: 'watch'}
 
 
-def run(monkeypatch, *args):
-    monkeypatch.setattr(sys, 'argv', [str(TOOL), *map(str, args)])
-    with pytest.raises(SystemExit) as error:
-        runpy.run_path(str(TOOL), run_name='__main__')
-    return error.value.code
-
-
-def test_table_picture_and_json(real_data, tmp_path, monkeypatch, capsys):
+def test_table_picture_and_json(real_data, tmp_path, run_tool, capsys):
     tiny = real_data / 'annotations' / 'ava' / 'tiny_eval'
     perfect = tmp_path / 'perfect.csv'
     lines = (tiny / 'gt.csv').read_text().split()
@@ -33,7 +23,7 @@ def test_table_picture_and_json(real_data, tmp_path, monkeypatch, capsys):
     picture, report = tmp_path / 'out' / 'bars.png', tmp_path / 'aps.json'
     args = [tiny / 'gt.csv', tiny / 'pred.csv', perfect]
     args += ['--label-map', tiny / 'action_list.txt', '--out', picture]
-    assert run(monkeypatch, *args, '--json', report) == 0
+    assert run_tool(TOOL, *args, '--json', report) == 0
     means, changes = capsys.readouterr().out.split('\nperfect less pred\n')
     assert means.splitlines()[-1].split() == ['mean', '9.39', '100.00']
     assert '+100.00' in changes.splitlines()[0]
@@ -81,12 +71,12 @@ def test_changes_between_other_classes_are_refused():
         ap_changes(FrameAPs(NAMES, {1: 0.5}), FrameAPs(NAMES, {2: 0.5}))
 
 
-def test_wrong_names_and_files(real_data, monkeypatch, capsys):
+def test_wrong_names_and_files(real_data, run_tool, capsys):
     tiny = real_data / 'annotations' / 'ava' / 'tiny_eval'
     args = [tiny / 'gt.csv', tiny / 'pred.csv', '--label-map', tiny / 'gt.csv']
-    assert run(monkeypatch, *args) == 2
+    assert run_tool(TOOL, *args) == 2
     assert "gt.csv:1: expected 'item {'" in capsys.readouterr().err
-    assert run(monkeypatch, *args, '--names', 'a', 'b') == 2
+    assert run_tool(TOOL, *args, '--names', 'a', 'b') == 2
     assert '--names: expected 1 different ones' in capsys.readouterr().err
 
 

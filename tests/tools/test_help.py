@@ -1,7 +1,6 @@
 """Every tool says what it does."""
 
 import re
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -12,11 +11,8 @@ TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 SCRIPTS = sorted(path for path in TOOLS.rglob('*.py'))
 
 
-def show_help(script, flag, monkeypatch, capsys):
-    monkeypatch.setattr(sys, 'argv', [str(script), flag])
-    with pytest.raises(SystemExit) as error:
-        runpy.run_path(str(script), run_name='__main__')
-    assert error.value.code in (0, None)
+def show_help(script, flag, run_tool, capsys):
+    assert run_tool(script, flag) == 0
     return capsys.readouterr().out
 
 
@@ -36,8 +32,8 @@ def test_names_are_unique():
 @pytest.mark.parametrize(
     'script', SCRIPTS, ids=lambda path: str(path.relative_to(TOOLS))
 )
-def test_help(script, flag, monkeypatch, capsys):
-    text = show_help(script, flag, monkeypatch, capsys)
+def test_help(script, flag, run_tool, capsys):
+    text = show_help(script, flag, run_tool, capsys)
     assert 'usage: ' in text
     assert re.search(r'--?\w+', text)
     if script.name != 'demo.py':  # its own example: `make demo`
@@ -55,15 +51,15 @@ def test_defaults_are_shown_and_errors_are_refusals(script):
     assert 'ArgumentParser(' not in source
 
 
-def test_a_default_is_shown(monkeypatch, capsys):
+def test_a_default_is_shown(run_tool, capsys):
     script = TOOLS / 'analysis' / 'mean_over_splits.py'
-    text = show_help(script, '--help', monkeypatch, capsys)
+    text = show_help(script, '--help', run_tool, capsys)
     assert re.search(r'--work-dirs WORK_DIRS\n.*\(default: work_dirs\)', text)
 
 
 @pytest.mark.parametrize('name', ['train.py', 'test.py'])
-def test_host_and_our_options_are_shown(name, monkeypatch, capsys):
-    text = show_help(TOOLS / name, '--help', monkeypatch, capsys)
+def test_host_and_our_options_are_shown(name, run_tool, capsys):
+    text = show_help(TOOLS / name, '--help', run_tool, capsys)
     for option in ('--bf16', '--split', '--work-dir', '--cfg-options', '--launcher'):
         assert option in text
     specific = {'train.py': ['--resume', '--seed', '--amp'], 'test.py': ['--dump']}
@@ -94,9 +90,6 @@ def test_help_in_a_process_of_its_own():
         ('data/extract_features.py', ['a.py'], 'required: checkpoint, out'),
     ],
 )
-def test_bad_arguments_exit_with_2(name, args, message, monkeypatch, capsys):
-    monkeypatch.setattr(sys, 'argv', [name, *args])
-    with pytest.raises(SystemExit) as error:
-        runpy.run_path(str(TOOLS / name), run_name='__main__')
-    assert error.value.code == 2
+def test_bad_arguments_exit_with_2(name, args, message, run_tool, capsys):
+    assert run_tool(name, *args) == 2
     assert message in capsys.readouterr().err

@@ -1,9 +1,6 @@
 """A ConvNet and a recurrent part, joined, are the model they make together."""
 
 import re
-import runpy
-import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -14,17 +11,10 @@ from mmengine.registry import DATASETS
 from mmattn.inference.models import load_model
 from mmattn.prepare.features import extract_features
 
-TOOL = Path(__file__).resolve().parents[2] / 'tools/convert/join_checkpoints.py'
+TOOL = 'convert/join_checkpoints.py'
 CONVNET = 'temporal_lstm-convnet_in1k-pre-vgg16_8xb32-1x1x1-10kiter_ucf101-split1-rgb'
 FEATURES = 'temporal_lstm_vgg16-fc6_1xb64-30x1-50e_ucf101-split1-rgb'
 VIDEO = 'temporal_lstm_vgg16_8xb4-30x1-20e_ucf101-split1-rgb'
-
-
-def join(monkeypatch, *args):
-    monkeypatch.setattr(sys, 'argv', ['join', *map(str, args)])
-    with pytest.raises(SystemExit) as end:
-        runpy.run_path(str(TOOL), run_name='__main__')
-    return end.value.code
 
 
 def save(cfg, path):
@@ -44,12 +34,12 @@ def scores(model, dataset):
     return torch.stack([sample.pred_score for sample in samples])
 
 
-def test_joined_model_scores_as_its_parts(shrunk, tmp_path, monkeypatch):
+def test_joined_model_scores_as_its_parts(shrunk, tmp_path, run_tool):
     convnet, head = tmp_path / 'convnet.pth', tmp_path / 'head.pth'
     save(shrunk(CONVNET), convnet)
     head_model = save(shrunk(FEATURES), head)
     joined = tmp_path / 'joined.pth'
-    assert join(monkeypatch, joined, f'backbone={convnet}', f'cls_head={head}') == 0
+    assert run_tool(TOOL, joined, f'backbone={convnet}', f'cls_head={head}') == 0
 
     cfg = shrunk(VIDEO)
     videos = DATASETS.build(cfg.test_dataloader.dataset)
@@ -68,9 +58,9 @@ def test_joined_model_scores_as_its_parts(shrunk, tmp_path, monkeypatch):
     'part, message',
     [('neck={}', r'expected weights named neck\.\*, got none'), ('{}', 'PREFIX=FILE')],
 )
-def test_parts_that_are_not_there(shrunk, tmp_path, monkeypatch, capsys, part, message):
+def test_parts_that_are_not_there(shrunk, tmp_path, run_tool, capsys, part, message):
     path = tmp_path / 'head.pth'
     save(shrunk(FEATURES), path)
-    assert join(monkeypatch, tmp_path / 'out.pth', part.format(path)) == 2
+    assert run_tool(TOOL, tmp_path / 'out.pth', part.format(path)) == 2
     assert re.search(message, capsys.readouterr().err)
     assert not (tmp_path / 'out.pth').exists()

@@ -2,10 +2,7 @@
 
 import json
 import re
-import runpy
 import shutil
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -14,7 +11,7 @@ from mmattn.reports.rows import load_rows
 from mmattn.utils import configs as own_configs
 from mmattn.utils.configs import configs_root
 
-TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'paper_rows.py'
+TOOL = 'paper_rows.py'
 FOLDER = configs_root() / 'recognition' / 'temporal_lstm'
 CONFIG = 'temporal_lstm_vgg16-fc6_1xb64-30x1-50e_ucf101-split1-rgb.py'
 ROW_FILE = f"""
@@ -24,13 +21,6 @@ metric: top-1, split 1
 rows:
   - {{table: '1', row: r, dataset: d, figure: 50, configs: [{CONFIG}]}}
 """
-
-
-def run_tool(monkeypatch, *args):
-    monkeypatch.setattr(sys, 'argv', [str(TOOL), *args])
-    with pytest.raises(SystemExit) as end:
-        runpy.run_path(str(TOOL), run_name='__main__')
-    return end.value.code
 
 
 def own_rows(monkeypatch, folder, text=ROW_FILE, configs=(CONFIG,)):
@@ -47,8 +37,8 @@ def own_rows(monkeypatch, folder, text=ROW_FILE, configs=(CONFIG,)):
     return target
 
 
-def test_json_is_a_list_of_rows(monkeypatch, capsys):
-    assert run_tool(monkeypatch, '--format', 'json') == 0
+def test_json_is_a_list_of_rows(run_tool, capsys):
+    assert run_tool(TOOL, '--format', 'json') == 0
     listed = json.loads(capsys.readouterr().out)
     assert [row['row'] for row in listed] == [row.row for row in load_rows()]
     keys = {'id', 'key', 'paper', 'table', 'row', 'dataset', 'metric', 'figure', 'ours'}
@@ -59,8 +49,8 @@ def test_json_is_a_list_of_rows(monkeypatch, capsys):
         assert len(row['commands']) >= 2 * len(row['configs'])
 
 
-def test_key_and_text(monkeypatch, capsys):
-    assert run_tool(monkeypatch, '--key', 'temporal_lstm') == 0
+def test_key_and_text(run_tool, capsys):
+    assert run_tool(TOOL, '--key', 'temporal_lstm') == 0
     text = capsys.readouterr().out
     assert 'two-stream attention, UCF101 (top-1, mean over the 3 splits): ' in text
     assert 'paper 93.3, ours not run' in text
@@ -68,41 +58,41 @@ def test_key_and_text(monkeypatch, capsys):
     assert text.splitlines()[0] == f'# {title}'
     assert text.count('# ') == 1
     assert '    mim run mmattn fuse_scores ' in text
-    assert run_tool(monkeypatch, '--key', 'none') == 0
+    assert run_tool(TOOL, '--key', 'none') == 0
     assert capsys.readouterr().out == ''
 
 
-def test_markdown(monkeypatch, capsys):
-    assert run_tool(monkeypatch, '--format', 'markdown') == 0
+def test_markdown(run_tool, capsys):
+    assert run_tool(TOOL, '--format', 'markdown') == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2 + len(load_rows())
 
 
-def test_check_runs_the_rows_of_a_key(monkeypatch, tmp_path, capsys):
+def test_check_runs_the_rows_of_a_key(monkeypatch, run_tool, tmp_path, capsys):
     own_rows(monkeypatch, tmp_path)
-    assert run_tool(monkeypatch, '--check', '--key', 'temporal_lstm') == 0
+    assert run_tool(TOOL, '--check', '--key', 'temporal_lstm') == 0
     assert '1 rows, 1 distinct runs, 0 failed' in capsys.readouterr().out
 
 
-def test_check_names_the_row_that_fails(monkeypatch, tmp_path, capsys):
+def test_check_names_the_row_that_fails(monkeypatch, run_tool, tmp_path, capsys):
     text = ROW_FILE.replace('}\n', ', options: [model.cls_head.nonsense=1]}\n')
     own_rows(monkeypatch, tmp_path, text)
-    assert run_tool(monkeypatch, '--check') == 1
+    assert run_tool(TOOL, '--check') == 1
     captured = capsys.readouterr()
     assert '1 rows, 1 distinct runs, 1 failed' in captured.out
     assert f'failed: {CONFIG} model.cls_head.nonsense=1' in captured.err
     assert 'nonsense' in captured.err
 
 
-def test_readmes_are_written_once(monkeypatch, tmp_path):
+def test_readmes_are_written_once(monkeypatch, run_tool, tmp_path):
     folder = own_rows(monkeypatch, tmp_path)
     readme = folder / 'README.md'
     readme.write_text(f'# Title\n{row_tables.BEGIN}\n{row_tables.END}\n')
     (tmp_path / 'docs').mkdir()
-    assert run_tool(monkeypatch, '--write-pages') == 0
+    assert run_tool(TOOL, '--write-pages') == 0
     first = readme.read_text()
     assert f'[{CONFIG}]({CONFIG})' in first
-    assert run_tool(monkeypatch, '--write-pages') == 0
+    assert run_tool(TOOL, '--write-pages') == 0
     assert readme.read_text() == first
 
     page = tmp_path / 'docs' / 'paper_rows.md'
@@ -118,14 +108,14 @@ def test_readmes_are_written_once(monkeypatch, tmp_path):
         (['--record', 'none'], 'none/results.yml: expected the results of a run'),
     ],
 )
-def test_bad_arguments(args, message, monkeypatch, capsys):
-    assert run_tool(monkeypatch, *args) == 2
+def test_bad_arguments(args, message, run_tool, capsys):
+    assert run_tool(TOOL, *args) == 2
     assert message in capsys.readouterr().err
 
 
-def test_plan_prints_order_cost_and_figures(monkeypatch, tmp_path, capsys):
+def test_plan_prints_order_cost_and_figures(monkeypatch, run_tool, tmp_path, capsys):
     own_rows(monkeypatch, tmp_path)
-    assert run_tool(monkeypatch, '--plan', '--gpus', '8', '--out', 'o') == 0
+    assert run_tool(TOOL, '--plan', '--gpus', '8', '--out', 'o') == 0
     text = capsys.readouterr().out
     stem = CONFIG.removesuffix('.py')
     first, second = re.findall(r'^# \d/2 (\S+): about \S+ \w$', text, re.M)

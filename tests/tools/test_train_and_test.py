@@ -1,10 +1,8 @@
 """The command-line tools from training to fused scores."""
 
-import contextlib
 import json
 import os
 import re
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -111,27 +109,17 @@ def in_folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def run_here(name, monkeypatch, *args):
-    """Run a tool inside this process."""
-    path = TOOLS / name if isinstance(name, str) else name
-    monkeypatch.setattr(sys, 'argv', [str(path), *map(str, args)])
-    with contextlib.suppress(SystemExit):
-        runpy.run_path(str(path), run_name='__main__')
-
-
-def test_hosts_report_reads_our_dumps(shrunk, in_folder, monkeypatch, capsys):
+def test_hosts_report_reads_our_dumps(shrunk, in_folder, run_tool, monkeypatch, capsys):
     """Its figures are those of our fusion."""
     cfg = shrunk(FEATURES)
     cfg.experiment_name = 'report'
     cfg.dump('model.py')
-    run_here('train.py', monkeypatch, 'model.py')
+    run_tool('train.py', 'model.py')
     checkpoint = last_checkpoint(in_folder / 'work_dirs' / 'model')
     for name in 'ab':
         cfg.experiment_name = f'report_{name}'
         cfg.dump('model.py')
-        run_here(
-            'test.py', monkeypatch, 'model.py', checkpoint, '--dump', f'{name}.pkl'
-        )
+        run_tool('test.py', 'model.py', checkpoint, '--dump', f'{name}.pkl')
     fused = accuracies(
         fuse_scores([load_scores('a.pkl'), load_scores('b.pkl')], [1, 2])
     )

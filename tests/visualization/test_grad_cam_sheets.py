@@ -1,9 +1,6 @@
 """Pictures of class activation maps for 2D, 3D and flow models, and the tool."""
 
-import runpy
 import shutil
-import sys
-from pathlib import Path
 
 import cv2
 import decord
@@ -21,7 +18,7 @@ from mmattn.inference.inputs import as_pictures, read_video
 from mmattn.inference.models import load_model
 from mmattn.visualization.grad_cam_sheets import draw_grad_cams
 
-TOOL = Path(__file__).resolve().parents[2] / 'tools/visualization/grad_cam.py'
+TOOL = 'visualization/grad_cam.py'
 RGB = 'temporal_lstm-convnet_in1k-pre-vgg16_8xb32-1x1x1-10kiter_ucf101-split1-rgb'
 FLOW = 'temporal_lstm-convnet_in1k-pre-vgg16_8xb32-5x1x1-30kiter_ucf101-split1-flow'
 COMPUTED_FLOW = 'tsn_in1k-pre-bninception_8xb8-5x1x3-100e_ucf101-split1-dis-flow'
@@ -310,14 +307,7 @@ def test_missing_videos_are_refused_first(models, videos, tmp_path):
     assert not (tmp_path / 'out').exists()
 
 
-def run_tool(monkeypatch, *args):
-    monkeypatch.setattr(sys, 'argv', ['grad_cam.py', *map(str, args)])
-    with pytest.raises(SystemExit) as end:
-        runpy.run_path(str(TOOL), run_name='__main__')
-    return end.value.code
-
-
-def test_tool(models, videos, tmp_path, monkeypatch, capsys):
+def test_tool(models, videos, tmp_path, run_tool, capsys):
     args = []
     for name, model in models.items():
         model.cfg.dump(tmp_path / f'{name}.py')
@@ -326,10 +316,10 @@ def test_tool(models, videos, tmp_path, monkeypatch, capsys):
     bad = tmp_path / 'bad.mp4'
     shutil.copy(__file__, bad)
     out = ['--out', tmp_path / 'out', '--class', '1', '--layer', 'layer3']
-    assert run_tool(monkeypatch, videos[0], bad, *args, *out) == 1
+    assert run_tool(TOOL, videos[0], bad, *args, *out) == 1
     printed = capsys.readouterr()
     assert printed.out.strip().endswith('clip_0.png')
     assert f'broken: {bad}' in printed.err
-    assert run_tool(monkeypatch, videos[0], *args, *out) == 0
-    assert run_tool(monkeypatch, videos[0], *args, *out[:3], 'x') == 2
+    assert run_tool(TOOL, videos[0], *args, *out) == 0
+    assert run_tool(TOOL, videos[0], *args, *out[:3], 'x') == 2
     assert '--class: expected a number' in capsys.readouterr().err

@@ -1,9 +1,6 @@
 """mAP of Charades and its submission files."""
 
 import math
-import runpy
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +8,7 @@ import pytest
 from mmattn.datasets import read_charades
 from mmattn.evaluation import charades_map, dump_submission, load_submission
 
-TOOL = Path(__file__).parents[3] / 'tools' / 'analysis' / 'evaluate_charades.py'
+TOOL = 'analysis/evaluate_charades.py'
 
 
 def literal_map(scores, labels):
@@ -155,7 +152,7 @@ def test_names_that_cannot_be_written(tmp_path):
     assert not path.exists()
 
 
-def test_tool_on_the_official_test_list(real_data, tmp_path, monkeypatch, capsys):
+def test_tool_on_the_official_test_list(real_data, tmp_path, run_tool, capsys):
     csv = real_data / 'annotations' / 'charades' / 'Charades_v1_test.csv'
     videos = read_charades(csv)
     rng = np.random.default_rng(0)
@@ -168,19 +165,13 @@ def test_tool_on_the_official_test_list(real_data, tmp_path, monkeypatch, capsys
     dump_submission(path, [videos[i].name for i in order], scores[order])
     expected = charades_map(scores, labels)
 
-    def run(*args):
-        monkeypatch.setattr(sys, 'argv', [str(TOOL), str(path), str(csv), *args])
-        with pytest.raises(SystemExit) as caught:
-            runpy.run_path(str(TOOL), run_name='__main__')
-        return caught.value.code
-
-    assert run('--per-class') == 0
+    assert run_tool(TOOL, path, csv, '--per-class') == 0
     first, *rest = capsys.readouterr().out.splitlines()
     assert first == f'mAP {100 * expected.mAP:.2f}  wAP {100 * expected.wAP:.2f}'
     assert len(rest) == 157
     assert rest[3] == f'c003 {100 * expected.per_class[3]:.2f}'
     dump_submission(path, [videos[i].name for i in order[1:]], scores[order[1:]])
-    assert run() == 2
+    assert run_tool(TOOL, path, csv) == 2
     missing = videos[order[0]].name
     assert f'got 1 in one file only, such as {missing}' in capsys.readouterr().err
 

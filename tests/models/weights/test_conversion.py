@@ -1,9 +1,5 @@
 """Published key layouts, converted."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 from mmengine.runner import load_checkpoint
@@ -18,7 +14,7 @@ from mmattn.models.weights.conversion import ARCHITECTURES, SOURCES, convert
 from mmattn.models.weights.pretrained import read_weights
 from mmattn.registry import MODELS
 
-TOOL = Path(__file__).parents[3] / 'tools' / 'convert' / 'convert_weights.py'
+TOOL = 'convert/convert_weights.py'
 IMAGENET = [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]
 VGG_CONVS = {
     'vgg16': (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28),
@@ -364,14 +360,6 @@ def test_every_source_is_offered():
     assert used == set(SOURCES)
 
 
-def run_tool(monkeypatch, *args):
-    spec = importlib.util.spec_from_file_location('convert_weights', TOOL)
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    monkeypatch.setattr(sys, 'argv', [str(TOOL), *map(str, args)])
-    return tool.main()
-
-
 class Recognizer(nn.Module):
     def __init__(self, backbone, classes):
         super().__init__()
@@ -380,13 +368,13 @@ class Recognizer(nn.Module):
         self.cls_head.fc_cls = nn.Linear(1024, classes)
 
 
-def test_tool(monkeypatch, tmp_path, capsys):
+def test_tool(run_tool, tmp_path, capsys):
     weights = trained_tsn()
     content = {'state_dict': {f'module.{k}': x for k, x in weights.items()}}
     torch.save(content, tmp_path / 'tsn.pth')
     out = tmp_path / 'new' / 'bninception.pth'
     code = run_tool(
-        monkeypatch,
+        TOOL,
         *(tmp_path / 'tsn.pth', out, '--arch', 'bninception', '--num-classes', 101),
     )
     assert code == 0
@@ -409,10 +397,10 @@ def test_tool(monkeypatch, tmp_path, capsys):
         assert torch.equal(x, model.backbone.state_dict()[name]), name
 
 
-def test_tool_refuses(monkeypatch, tmp_path, capsys):
+def test_tool_refuses(run_tool, tmp_path, capsys):
     torch.save(seeded_weights(vgg_shapes('vgg16')), tmp_path / 'vgg.pth')
     out = tmp_path / 'out.pth'
-    code = run_tool(monkeypatch, tmp_path / 'vgg.pth', out, '--arch', 'bninception')
+    code = run_tool(TOOL, tmp_path / 'vgg.pth', out, '--arch', 'bninception')
     printed = capsys.readouterr()
     assert code == 1
     assert not out.exists()
@@ -421,7 +409,7 @@ def test_tool_refuses(monkeypatch, tmp_path, capsys):
     )
     assert 'vgg.pth: weights: expected those of bninception' in printed.err
     missing = tmp_path / 'none.pth'
-    assert run_tool(monkeypatch, missing, out, '--arch', 'vgg16') == 1
+    assert run_tool(TOOL, missing, out, '--arch', 'vgg16') == 1
     assert 'none.pth' in capsys.readouterr().err
 
 
