@@ -24,7 +24,6 @@ WEIGHTS = {  # architecture and source of the weights that a config names
     'mmattn.ResNeXt3D': ('resnext3d_101', 'hara'),
     'mmattn.VGG': ('vgg16', 'torchvision'),
 }
-DECAY = {'in1k-pre-vgg16': 4e-5, 'k400-pre-resnext101': 1e-5}
 I3D = 'i3d_k400-pre-inception-v1_8xb8-64x1x1-100e_ucf101-split1-rgb'
 RESNEXT = 'resnext3d_k400-pre-resnext101_8xb8-64x1x1-100e_ucf101-split1-rgb'
 
@@ -93,31 +92,6 @@ def test_input_is_what_the_weights_expect(path):
         assert ours.mean == pytest.approx(expected['mean'])
         assert ours.std == pytest.approx(expected['std'])
         assert ours.get('to_rgb', False) == expected['to_rgb']
-
-
-@baselines
-def test_schedule_is_the_papers(path):
-    cfg = Config.fromfile(path)
-    dropout = cfg.model.cls_head.dropout_ratio
-    if 'vgg16' in path.stem:
-        rate, drops, length = 0.001, [4000, 8000], 10000
-        if is_flow(path):
-            rate, drops, length = 0.005, [12000, 24000], 30000
-        assert cfg.train_cfg.max_iters == length
-        assert cfg.train_dataloader.sampler.infinite
-        assert dropout == cfg.model.backbone.dropout == (0.7 if is_flow(path) else 0.5)
-    else:
-        rate, drops, length = 0.001, [30, 60, 90], 100
-        assert cfg.train_cfg.max_epochs == length
-        assert not cfg.train_dataloader.sampler.get('infinite', False)
-        assert dropout == {'tsn': 0.7, 'i3d': 0.5, 'resnext3d': 0}[path.parent.name]
-    (scheduler,) = cfg.param_scheduler
-    assert (scheduler.milestones, scheduler.end) == (drops, length)
-    assert scheduler.by_epoch == ('max_epochs' in cfg.train_cfg)
-    optimizer = cfg.optim_wrapper.optimizer
-    assert (optimizer.type, optimizer.lr, optimizer.momentum) == ('SGD', rate, 0.9)
-    assert optimizer.weight_decay == DECAY.get(path.stem.split('_')[1], 5e-4)
-    assert cfg.train_dataloader.batch_size * 8 == cfg.auto_scale_lr.base_batch_size
 
 
 def test_only_the_end_of_resnext_learns():
