@@ -23,8 +23,9 @@ from pages import BLOCK, ROOT, SPAN, blocks, read, table_with
 import mmattn.registry
 from mmattn import compat
 from mmattn.inference.models import load_model
-from mmattn.reports.row_tables import rows_page, with_table
-from mmattn.reports.rows import load_rows
+from mmattn.reports.claims import with_part
+from mmattn.reports.row_tables import rows_page, rows_table
+from mmattn.reports.rows import load_rows, rows_of_paper
 from mmattn.signatures import signature_of
 from mmattn.testing import make_tiny_data, shrink, train_and_test
 from mmattn.testing.numbered_videos import Film, write_film
@@ -166,7 +167,8 @@ def test_rows_are_those_of_the_generator(readme):
     rows, key = load_rows(), readme.parent.name
     assert any(row.key == key for row in rows)
     message = 'run: python tools/paper_rows.py --write-pages'
-    assert with_table(read(readme), rows, key) == read(readme), message
+    table = rows_table(rows_of_paper(rows, key), key)
+    assert with_part(read(readme), 'rows', table) == read(readme), message
 
 
 def test_page_of_all_rows_is_that_of_the_generator():

@@ -28,7 +28,7 @@ from mmattn.reports.row_estimates import plan_text
 from mmattn.reports.row_plan import RESULTS, plan_rows
 from mmattn.reports.row_records import record_results
 from mmattn.reports.row_run import run_plan
-from mmattn.reports.row_tables import markdown_table, write_pages
+from mmattn.reports.row_tables import rows_table, write_pages
 from mmattn.reports.row_tiny import shrink_plan
 from mmattn.reports.rows import (
     PaperRow,
@@ -65,7 +65,7 @@ def check(rows: list[PaperRow]) -> int:
 def list_rows(rows: list[PaperRow], kind: str, processes: int) -> None:
     """Print rows with their commands."""
     if kind == 'markdown':
-        print(markdown_table(rows))
+        print(rows_table(rows))
         return
     plan = fit_plan(plan_rows(rows), processes=processes)
     commands = {goal.row.id: row_commands(goal, plan) for goal in plan.goals}

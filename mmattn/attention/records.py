@@ -127,6 +127,25 @@ class AttentionRecords(list[AttentionRecord]):
         """
         return AttentionRecords(r for r in self if fnmatchcase(r.name, pattern))
 
+    def matching(self, patterns: Sequence[str] | None) -> 'AttentionRecords':
+        """Return the records whose names fit any of several patterns.
+
+        Args:
+            patterns: Shell patterns; all records without any.
+
+        Raises:
+            ValueError: If a pattern fits no record.
+        """
+        unknown = [x for x in patterns or () if not self.by_name(x)]
+        if unknown:
+            names = sorted({record.name for record in self})
+            raise ValueError(f'names: expected some of the maps {names}, got {unknown}')
+        return AttentionRecords(
+            record
+            for record in self
+            if any(fnmatchcase(record.name, x) for x in patterns or ['*'])
+        )
+
     def by_sample(self, index: int) -> 'AttentionRecords':
         """Return the rows of one video; records without such rows are left out.
 

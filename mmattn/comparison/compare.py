@@ -28,6 +28,7 @@ from mmattn.comparison.training import (
     shapes_of,
 )
 from mmattn.evaluation import load_scores
+from mmattn.utils.alignment import align_videos
 from mmattn.utils.arguments import require_choice
 from mmattn.utils.progress import progress_bar
 
@@ -149,16 +150,12 @@ def compare_dumps(first: str | Path, second: str | Path) -> Comparison:
         ValueError: If they do not hold the same videos with the same labels.
     """
     a, b = load_scores(first), load_scores(second)
-    order = {name: k for k, name in enumerate(b.video_ids)}
-    if set(order) != set(a.video_ids) or a.multi_label or b.multi_label:
-        raise ValueError(
-            f'{second}: expected the same videos as in {first}, with one label each, '
-            f'got {len(set(order) & set(a.video_ids))} common ones of '
-            f'{len(a.video_ids)} and {len(order)}'
-        )
-    chosen = [order[name] for name in a.video_ids]
-    if not np.array_equal(a.labels, b.labels[chosen]):
-        raise ValueError(f'{second}: expected the labels of {first}, got others')
+    for scores in (a, b):
+        if scores.multi_label:
+            raise ValueError(
+                f'{scores.name}: expected one label of each video, got several'
+            )
+    chosen = align_videos(b, a)
     predicted = [a.scores.argmax(axis=1), b.scores[chosen].argmax(axis=1)]
     right = [(x == a.labels).astype(float) for x in predicted]
     N, K = len(a.labels), a.scores.shape[1]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mmattn.comparison.statistics import Difference
 from mmattn.utils.files import write_csv, write_text
+from mmattn.utils.text import markdown_table
 from mmattn.visualization.templates import render_page
 
 HEADER = (
@@ -102,9 +103,8 @@ class Comparison:
 
     def table(self) -> str:
         """Return the table as Markdown, with a sentence for each row below it."""
-        rows = [HEADER, ['---'] * len(HEADER), *(row.cells() for row in self.rows)]
-        lines = ['| ' + ' | '.join(cells) + ' |' for cells in rows]
-        return '\n'.join([*lines, '', self.describe(), *self.sentences()])
+        table = markdown_table(HEADER, (row.cells() for row in self.rows))
+        return '\n'.join([table, '', self.describe(), *self.sentences()])
 
     def describe(self) -> str:
         """Say what was measured."""

@@ -3,7 +3,6 @@
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
@@ -76,17 +75,7 @@ def recorded_maps(
         ValueError: If a pattern fits no map.
     """
     ((_, records),) = attend(clip.model, [clip.item()])
-    found = sorted({record.name for record in records})
-    unknown = [name for name in names or () if not records.by_name(name)]
-    if unknown:
-        raise ValueError(f'names: expected some of the maps {found}, got {unknown}')
-    if names:
-        records = AttentionRecords(
-            record
-            for record in records
-            if any(fnmatchcase(record.name, name) for name in names)
-        )
-    records = with_frame_numbers(records, clip.seen.numbers)
+    records = with_frame_numbers(records.matching(names), clip.seen.numbers)
     return [
         _of_any_person(attention)
         for record in records

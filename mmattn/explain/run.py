@@ -20,6 +20,7 @@ from mmattn.inference.video_parts import find_video_parts, read_video_part
 from mmattn.utils.arrays import evenly
 from mmattn.utils.files import write_json, write_text
 from mmattn.utils.progress import progress_bar
+from mmattn.utils.text import markdown_table
 from mmattn.visualization.attention_pictures import writable_folder
 
 
@@ -126,13 +127,11 @@ def _settings(results: Sequence[VideoResult], options: FaithfulnessOptions) -> s
 
 def _agreement_text(results: Sequence[VideoResult]) -> str:
     lines = [
-        f'| {first} | {second} | {over} | {"" if np.isnan(value) else f"{value:.3f}"} |'
+        (first, second, over, '' if np.isnan(value) else f'{value:.3f}')
         for over in OVERS
         for (first, second), value in agreements(results, over).items()
     ]
     if not lines:
         return ''
-    head = (
-        '| map | other map | over | agreement of ranks |\n| --- | --- | --- | --- |\n'
-    )
-    return '\n' + head + '\n'.join(lines) + '\n'
+    header = ('map', 'other map', 'over', 'agreement of ranks')
+    return f'\n{markdown_table(header, lines)}\n'

@@ -14,6 +14,7 @@ from mmattn.evaluation.functional.faithfulness import (
 from mmattn.explain.faithfulness import CENTER, RANDOM, Curves, VideoResult
 from mmattn.explain.maps import REDRAWN
 from mmattn.explain.units import OVERS, Over
+from mmattn.utils.text import markdown_table
 
 HEADER = (
     'map',
@@ -128,8 +129,7 @@ def table_text(rows: Sequence[TableRow]) -> str:
     Args:
         rows: Rows of :func:`table_rows`.
     """
-    lines = [HEADER, ('---',) * len(HEADER), *map(row_cells, rows)]
-    return '\n'.join('| ' + ' | '.join(line) + ' |' for line in lines)
+    return markdown_table(HEADER, map(row_cells, rows))
 
 
 def row_cells(row: TableRow) -> tuple[str, ...]:

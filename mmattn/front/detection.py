@@ -1,6 +1,5 @@
 """Training on persons and their actions in AVA's layout, by the same command."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from mmattn.front.training import CHECKPOINT, Training
 from mmattn.inference.models import load_model
 from mmattn.inference.persons import boxes_as_proposals
 from mmattn.prepare.annotation_check import check_annotations, video_path
-from mmattn.utils.configs import configs_root
+from mmattn.utils.configs import configs_root, environment
 from mmattn.utils.logs import quiet_log
 from mmattn.visualization.attention_files import DrawOptions
 from mmattn.visualization.attention_pictures import draw_attention, writable_folder
@@ -168,13 +167,5 @@ def _proposals(data: Path, out: Path, part: str, notes: list[str]) -> Path:
 def _read(data: Path, num_classes: int, name: str) -> Config:
     """Read one of our configs for this folder, whatever the environment says."""
     values = dict(MMATTN_DATA=str(data), MMATTN_CLASSES=str(num_classes))
-    before = {key: os.environ.get(key) for key in values}
-    os.environ.update(values)
-    try:
+    with environment(**values):
         return Config.fromfile(CONFIGS / name)
-    finally:
-        for key, value in before.items():
-            if value is None:
-                del os.environ[key]
-            else:
-                os.environ[key] = value

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from mmattn.front.results import Row, class_rows, picture_tag, show_picture
+from mmattn.front.results import Row, Shown, class_rows, picture_tag
 from mmattn.inference.detect import KeyFrame
 from mmattn.visualization.detection_pictures import draw_key_frames, save_detections
 
 
 @dataclass(eq=False)
-class Detections:
+class Detections(Shown):
     """Persons and their actions in frames of a video.
 
     Args:
@@ -131,10 +131,6 @@ class Detections:
         with TemporaryDirectory(dir=out.parent) as folder:
             film, _, _ = self.save(folder)
             return film.replace(out)
-
-    def show(self) -> None:
-        """Show the picture, in the notebook or in a window."""
-        show_picture(self)
 
     def __repr__(self) -> str:
         persons = sum(len(key.persons) for key in self.key_frames)

@@ -1,6 +1,5 @@
 """The page that a training ends with: report, confusion, best and worst clips."""
 
-import copy
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +7,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-from mmaction.registry import DATASETS
 from mmengine.config import Config
 from mmengine.dataset import Compose
 
@@ -17,7 +15,7 @@ from mmattn.front.outcome import Outcome
 from mmattn.inference.inputs import read_input, whole_frames
 from mmattn.inference.models import load_model
 from mmattn.inference.steps import cropped
-from mmattn.reports.runs import write_report
+from mmattn.reports.runs import tested_videos, write_report
 from mmattn.utils.arrays import evenly
 from mmattn.utils.logs import quiet_log
 from mmattn.visualization.contact_sheet import draw_sheet
@@ -62,7 +60,7 @@ def write_page(
     """
     with quiet_log():
         model = load_model(cfg, str(checkpoint))
-    dataset, index = _test_videos(cfg)
+    dataset, index = tested_videos(cfg)
     shown = [
         _shown(model, dataset, index[scores.video_ids[i]], scores, i, kind)
         for kind, i in _extremes(scores)
@@ -75,12 +73,6 @@ def write_page(
         notes=[str(outcome), *notes],
         shown=shown,
     )
-
-
-def _test_videos(cfg: Config) -> tuple[Any, dict[str, int]]:
-    dataset = DATASETS.build(copy.deepcopy(cfg.test_dataloader.dataset))
-    numbers = range(len(dataset))
-    return dataset, {dataset.get_data_info(i)['video_id']: i for i in numbers}
 
 
 def _extremes(scores: Scores) -> list[tuple[str, int]]:

@@ -11,7 +11,7 @@ from mmattn.front.model import Result, VideoModel, load
 from mmattn.front.predictor import Broken, Options
 from mmattn.front.results import write_json
 from mmattn.front.sources import Source, find_sources
-from mmattn.front.timeline import Timeline, clock, write_table
+from mmattn.front.timeline import Timeline, clock, runs_of, write_table
 from mmattn.inference.find import split_command
 from mmattn.utils.progress import progress_bar
 from mmattn.visualization.labeled_film import save_labeled_film
@@ -150,22 +150,6 @@ def lines_of(result: Result, top: int) -> list[str]:
     if len(runs) > MOST_SPANS:
         lines.append(f'  ... {len(runs) - MOST_SPANS} more, all of them in --out')
     return lines
-
-
-def runs_of(values: Sequence[int]) -> list[tuple[int, int]]:
-    """Return first and last position of each run of equal values.
-
-    Args:
-        values: The values.
-
-    Example:
-        >>> runs_of([3, 3, 1, 3])
-        [(0, 1), (2, 2), (3, 3)]
-    """
-    last = len(values) - 1
-    ends = [k for k in range(last + 1) if k == last or values[k + 1] != values[k]]
-    starts = [0, *(end + 1 for end in ends[:-1])]
-    return list(zip(starts, ends, strict=True))
 
 
 def _sources(inputs: Sequence[str], model: VideoModel) -> list[Source]:

@@ -48,8 +48,28 @@ class Frames:
         return f'Frames({len(self)} from {first} to {last}, {scored})'
 
 
+class Shown:
+    """Base of results that have a picture."""
+
+    def picture(self) -> np.ndarray:
+        """Draw the result."""
+        raise NotImplementedError
+
+    def show(self) -> None:
+        """Show the picture, in the notebook or in a window."""
+        try:
+            from IPython import get_ipython
+            from IPython.display import display
+        except ImportError:
+            get_ipython = None
+        if get_ipython is not None and get_ipython() is not None:
+            display(self)
+        else:
+            Image.fromarray(self.picture()).show()
+
+
 @dataclass(eq=False)
-class Prediction:
+class Prediction(Shown):
     """What a model says of one video.
 
     Args:
@@ -156,10 +176,6 @@ class Prediction:
             files += [save_records(self.attention, maps), maps.with_suffix('.npz')]
         return [*files, save_picture(folder / f'{stem}.png', self.picture())]
 
-    def show(self) -> None:
-        """Show the picture, in the notebook or in a window."""
-        show_picture(self)
-
     def __repr__(self) -> str:
         best = ', '.join(f'{name} {score:.3f}' for name, score in self.top(3))
         names = [record.name for record in self.attention]
@@ -216,23 +232,6 @@ def picture_tag(picture: np.ndarray, name: str) -> str:
     """
     source = f'data:image/jpeg;base64,{jpeg_base64(picture)}'
     return f'<img alt="{html.escape(name)}" src="{source}" style="max-width:100%">'
-
-
-def show_picture(result: Any) -> None:
-    """Show a result in the notebook that runs, or its picture in a window.
-
-    Args:
-        result: What has a picture.
-    """
-    try:
-        from IPython import get_ipython
-        from IPython.display import display
-    except ImportError:
-        get_ipython = None
-    if get_ipython is not None and get_ipython() is not None:
-        display(result)
-    else:
-        Image.fromarray(result.picture()).show()
 
 
 def _plain(array: np.ndarray) -> Any:

@@ -3,6 +3,7 @@
 import html
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,9 +11,9 @@ import numpy as np
 
 from mmattn.front.results import (
     Row,
+    Shown,
     class_rows,
     picture_tag,
-    show_picture,
     top_classes,
 )
 from mmattn.utils.files import write_csv, write_json
@@ -57,7 +58,7 @@ class Span(NamedTuple):
 
 
 @dataclass(eq=False)
-class Timeline:
+class Timeline(Shown):
     """What a model says of a video over time.
 
     Args:
@@ -110,17 +111,14 @@ class Timeline:
         """
         found: list[Span] = []
         best = [int(part.scores.argmax()) for part in self.segments]
-        first = 0
-        for k, part in enumerate(self.segments):
-            last = k + 1 == len(self.segments)
-            if not last and best[k + 1] == best[k]:
-                continue
-            end = part.end if last else (part.end + self.segments[k + 1].start) / 2
-            start = found[-1].end if found else self.segments[0].start
-            scores = [s.scores[best[k]] for s in self.segments[first : k + 1]]
-            label = self.classes[best[k]]
-            found.append(Span(start, end, label, float(np.mean(scores))))
-            first = k + 1
+        for first, last in runs_of(best):
+            parts = self.segments[first : last + 1]
+            start = found[-1].end if found else parts[0].start
+            end = parts[-1].end
+            if last + 1 < len(self.segments):
+                end = (end + self.segments[last + 1].start) / 2
+            score = np.mean([part.scores[best[first]] for part in parts])
+            found.append(Span(start, end, self.classes[best[first]], float(score)))
         return found
 
     def rows(self, count: int = 5) -> Iterator[Row]:
@@ -185,10 +183,6 @@ class Timeline:
             save_picture(folder / f'{stem}.png', self.picture()),
         ]
 
-    def show(self) -> None:
-        """Show the picture, in the notebook or in a window."""
-        show_picture(self)
-
     def __repr__(self) -> str:
         spans = ', '.join(
             f'{clock(span.start)}-{clock(span.end)} {span.label}'
@@ -204,6 +198,21 @@ class Timeline:
             for span in self.spans()
         )
         return f'{picture_tag(self.picture(), self.name)}<table>{lines}</table>'
+
+
+def runs_of(values: Sequence[int]) -> list[tuple[int, int]]:
+    """Return first and last position of each run of equal values.
+
+    Args:
+        values: The values.
+
+    Example:
+        >>> runs_of([3, 3, 1, 3])
+        [(0, 1), (2, 2), (3, 3)]
+    """
+    places = groupby(range(len(values)), key=values.__getitem__)
+    runs = [list(run) for _, run in places]
+    return [(run[0], run[-1]) for run in runs]
 
 
 def clock(seconds: float) -> str:

@@ -17,7 +17,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from mmattn.inference.models import load_model
 from mmattn.inference.score import ClipScorer, first_clip
 from mmattn.testing.shrink import point_to_data
+from mmattn.utils.text import markdown_table
 
+HEADER = (
+    *('config', 'input', 'parameters, M', 'multiply-adds, G'),
+    *('of these in the head', 'time, ms'),
+)
 BACKBONE = '_WithProposals.model.backbone'  # as the counter names it
 
 
@@ -134,22 +139,17 @@ class _WithProposals(ClipScorer):
 
 def markdown(rows: Sequence[Complexity]) -> str:
     """Return a Markdown table."""
-    lines = [
-        '| config | input | parameters, M | multiply-adds, G | of these in the head | '
-        'time, ms |',
-        '|---|---|---|---|---|---|',
-    ]
+    lines = []
     for row in rows:
         shapes = ', '.join(' x '.join(map(str, shape)) for shape in row.input)
         head = row.multiply_adds - row.backbone_multiply_adds
         duration = (
             'not timed' if row.milliseconds is None else f'{row.milliseconds:.1f}'
         )
-        lines.append(
-            f'| {row.config} | {shapes} | {row.parameters / 1e6:.2f} | '
-            f'{row.multiply_adds / 1e9:.3f} | {head / 1e9:.3f} | {duration} |'
-        )
-    return '\n'.join(lines)
+        counts = (f'{count / 1e9:.3f}' for count in (row.multiply_adds, head))
+        parameters = f'{row.parameters / 1e6:.2f}'
+        lines.append((row.config, shapes, parameters, *counts, duration))
+    return markdown_table(HEADER, lines)
 
 
 def _flops_below(counter: FlopCounterMode, path: str) -> int:

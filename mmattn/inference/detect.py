@@ -13,17 +13,11 @@ from mmattn.datasets.ava import read_label_map
 from mmattn.datasets.base import run_steps
 from mmattn.datasets.video_reader import VideoReader, open_video
 from mmattn.inference.persons import PersonSource
+from mmattn.inference.steps import DECODE_STEPS
 from mmattn.utils.progress import progress_bar
 
 # By the last one attention maps know of which frames they are.
 META_KEYS = ('img_shape', 'img_key', 'video_id', 'timestamp', 'frame_inds')
-DECODERS = (
-    'RawFrameDecode',
-    'mmattn.VideoDecode',
-    'DecordDecode',
-    'OpenCVDecode',
-    'PyAVDecode',
-)
 
 
 class PersonActions(NamedTuple):
@@ -145,12 +139,12 @@ def clip_steps(cfg: Config) -> list[dict]:
     """
     steps = cfg.test_dataloader.dataset.pipeline
     kinds = [step['type'] for step in steps]
-    decoders = [k for k, kind in enumerate(kinds) if kind in DECODERS]
+    decoders = [k for k, kind in enumerate(kinds) if kind in DECODE_STEPS]
     samplers = [step for step in steps if 'clip_len' in step]
     if not decoders or not samplers:
         raise ValueError(
             f'test_dataloader.dataset.pipeline: expected a step with clip_len and one '
-            f'of {DECODERS}, got {kinds}'
+            f'of {DECODE_STEPS}, got {kinds}'
         )
     clip_len, seconds = samplers[0]['clip_len'], samplers[0].get('clip_seconds')
     if seconds is None:

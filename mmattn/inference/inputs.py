@@ -299,12 +299,15 @@ def whole_frames(
     return {number: shrunk[number] for number in numbers}
 
 
-def of_longest_side(picture: np.ndarray, pixels: int) -> np.ndarray:
+def of_longest_side(
+    picture: np.ndarray, pixels: int, *, enlarge: bool = False
+) -> np.ndarray:
     """Shrink a picture until its longer side has at most so many pixels.
 
     Args:
         picture: Picture of uint8.
         pixels: The most pixels.
+        enlarge: Whether a smaller picture gets as many, too.
 
     Shape:
         - picture: (H, W, 3).
@@ -314,9 +317,11 @@ def of_longest_side(picture: np.ndarray, pixels: int) -> np.ndarray:
         (5, 10, 3)
     """
     height, width = picture.shape[:2]
-    factor = min(1.0, pixels / max(height, width))
+    factor = pixels / max(height, width)
+    factor = factor if enlarge else min(1.0, factor)
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    kind = cv2.INTER_LINEAR if factor > 1 else cv2.INTER_AREA
+    return cv2.resize(picture, size, interpolation=kind)
 
 
 def find_rgb(flow: Path, folder: str | Path) -> Path:

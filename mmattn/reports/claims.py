@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from mmattn.utils.configs import configs_root
-from mmattn.utils.text import read_yaml
+from mmattn.utils.text import markdown_table, read_yaml
 
-BEGIN, END = '<!-- equations: begin -->\n', '<!-- equations: end -->'
 HEAD = """\
 # What the papers say, and where it is
 
@@ -37,15 +36,13 @@ class PaperClaims:
 
     def table(self) -> str:
         """Return the equations as the Markdown table of the paper's README."""
-        lines = [
-            '| in the paper | class or function | file | test | config |',
-            '|---|---|---|---|---|',
+        names = ('name', 'file', 'test', 'config')
+        rows = [
+            [entry['paper'], *(f'`{entry[name]}`' for name in names)]
+            for entry in self.equations
         ]
-        for entry in self.equations:
-            names = ('name', 'file', 'test', 'config')
-            cells = ' | '.join(f'`{entry[name]}`' for name in names)
-            lines.append(f'| {entry["paper"]} | {cells} |')
-        return '\n'.join(lines) + '\n'
+        header = ['in the paper', 'class or function', *names[1:]]
+        return markdown_table(header, rows)
 
 
 def load_claims(root: Path | None = None) -> list[PaperClaims]:
@@ -83,36 +80,35 @@ def claims_page(papers: list[PaperClaims]) -> str:
     """
     parts = [HEAD]
     for paper in papers:
-        lines = [
-            f'\n## {paper.key}\n',
-            '| in the paper | claim | here |',
-            '|---|---|---|',
-        ]
+        rows = []
         for claim in paper.claims:
             here = f'not done: {claim["not_done"]}' if 'not_done' in claim else ''
             if 'rows' in claim:
                 here = f"`mmattn rows --run '{claim['rows']}'`"
             elif 'see' in claim:
                 here = f'`{claim["see"]}`'
-            lines.append(f'| {claim["where"]} | {claim["claim"]} | {here} |')
-        parts.append('\n'.join(lines) + '\n')
+            rows.append([claim['where'], claim['claim'], here])
+        table = markdown_table(['in the paper', 'claim', 'here'], rows)
+        parts.append(f'\n## {paper.key}\n\n{table}\n')
     return ''.join(parts)
 
 
-def with_equations(readme: str, paper: PaperClaims) -> str:
-    """Return a README's text with the table of equations made anew.
+def with_part(readme: str, name: str, part: str) -> str:
+    """Return a README's text with the part between two markers made anew.
 
     Args:
         readme: The text.
-        paper: Claims of its paper.
+        name: Name in the markers, ``equations`` or ``rows``.
+        part: The new part.
 
     Raises:
         ValueError: If the markers are missing.
     """
-    if not 0 <= readme.find(BEGIN) < readme.find(END):
-        raise ValueError(f'expected {BEGIN.strip()} and {END} in the README, got none')
-    before, rest = readme.split(BEGIN, 1)
-    return f'{before}{BEGIN}{paper.table()}{END}{rest.split(END, 1)[1]}'
+    begin, end = (f'<!-- {name}: {side} -->' for side in ('begin', 'end'))
+    if not 0 <= readme.find(begin) < readme.find(end):
+        raise ValueError(f'expected {begin} and {end} in the README, got none')
+    before, rest = readme.split(begin, 1)
+    return f'{before}{begin}\n{part}\n{end}{rest.split(end, 1)[1]}'
 
 
 def value_tests(papers: list[PaperClaims]) -> dict[tuple[str, str], list[str]]:

@@ -7,10 +7,7 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,8 +18,8 @@ from mmattn.models.weights.checkpoints import MARKER
 from mmattn.reports.row_commands import SCORES, process_words, shell_line
 from mmattn.reports.row_plan import Goal, Plan, Step
 from mmattn.reports.rows import load_config
-from mmattn.utils.configs import SPLIT_VARIABLE, find_config
-from mmattn.utils.files import write_text
+from mmattn.utils.configs import SPLIT_VARIABLE, environment, find_config
+from mmattn.utils.files import write_json, write_text
 from mmattn.utils.text import read_json, read_yaml
 
 RECORD, RESULTS = 'step.json', 'results.yml'
@@ -73,7 +70,7 @@ def _run_step(step: Step, plan: Plan) -> int:
     content = _identity(step) | dict(
         command=shell_line(step, plan), fit=_fit(step), finished=None
     )
-    _write_json(folder / RECORD, content)
+    write_json(folder / RECORD, content, allow_nan=True)
     checkpoint = ''
     if step.kind in ('features', 'test'):
         checkpoint = (plan.out / step.needs[0] / MARKER).read_text().strip()
@@ -87,7 +84,7 @@ def _run_step(step: Step, plan: Plan) -> int:
         content['finished'] = datetime.now(timezone.utc).isoformat(timespec='seconds')
         content['seconds'] = round(time.time() - started, 1)
         content |= dict(versions=versions(), hardware=hardware(step, plan))
-        _write_json(folder / RECORD, content)
+        write_json(folder / RECORD, content, allow_nan=True)
     return status
 
 
@@ -181,25 +178,11 @@ def _identity(step: Step) -> dict[str, Any]:
         config='',
     )
     if step.config:
-        with _of_split(step.split):
+        with environment(**{SPLIT_VARIABLE: str(step.split or 1)}):
             cfg = load_config(find_config(step.config), step.options)
         text = json.dumps(cfg.to_dict(), sort_keys=True, default=str)
         content['config'] = hashlib.sha1(text.encode()).hexdigest()
     return content
-
-
-@contextmanager
-def _of_split(split: int | None) -> Iterator[None]:
-    """Let configs that are read here name the lists of a split."""
-    before = os.environ.get(SPLIT_VARIABLE)
-    os.environ[SPLIT_VARIABLE] = str(split or 1)
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[SPLIT_VARIABLE]
-        else:
-            os.environ[SPLIT_VARIABLE] = before
 
 
 def _fit(step: Step) -> list[int]:
@@ -222,7 +205,3 @@ def hardware(step: Step, plan: Plan) -> str:
     if plan.device == 'cuda' and torch.cuda.is_available():
         return f'{step.fit.processes} x {torch.cuda.get_device_name()}'
     return f'{step.fit.processes} x {platform.machine()} CPU'
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    write_text(path, json.dumps(content, indent=1) + '\n')  # with NaN

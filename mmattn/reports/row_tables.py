@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmattn.reports.claims import claims_page, load_claims, with_equations
+from mmattn.reports.claims import claims_page, load_claims, with_part
 from mmattn.reports.rows import PaperRow, rows_of_paper
 from mmattn.utils.configs import configs_root
+from mmattn.utils.text import markdown_table
 
-BEGIN, END = '<!-- rows: begin -->', '<!-- rows: end -->'
+HEADER = ('table', 'row', 'data', 'paper reports', 'ours', 'config', 'options')
+PAGE_HEADER = ('table', 'row', 'data', 'figure', 'paper reports', 'ours', 'command')
 PAGE = """\
 # All rows of the papers
 
@@ -40,7 +42,7 @@ where it stopped.
 """
 
 
-def markdown_table(rows: Sequence[PaperRow], key: str | None = None) -> str:
+def rows_table(rows: Sequence[PaperRow], key: str | None = None) -> str:
     """Return rows as a Markdown table.
 
     Args:
@@ -48,19 +50,14 @@ def markdown_table(rows: Sequence[PaperRow], key: str | None = None) -> str:
         key: Key of the system in whose README the table stands: tables of its paper
             have their number only, and links start from its folder.
     """
-    lines = [
-        '| table | row | data | paper reports | ours | config | options |',
-        '|---|---|---|---|---|---|---|',
-    ]
+    lines = []
     for row in rows:
         folder = '' if key in (None, row.key) else f'../{row.key}/'
         configs = '<br>'.join(f'[{c}]({folder}{c})' for c in row.configs)
         table = row.table.removeprefix(f'{key} ')
-        lines.append(
-            f'| {table} | {_name(row)} | {row.dataset} | {row.reported} | '
-            f'{row.measured} | {configs} | {_options(row)} |'
-        )
-    return '\n'.join(lines)
+        ours = (row.reported, row.measured, configs, _options(row))
+        lines.append([table, _name(row), row.dataset, *ours])
+    return markdown_table(HEADER, lines)
 
 
 def _name(row: PaperRow) -> str:
@@ -77,25 +74,6 @@ def _options(row: PaperRow) -> str:
     return ' '.join(options)
 
 
-def with_table(readme: str, rows: list[PaperRow], key: str) -> str:
-    """Return a README's text with the table between its markers made anew.
-
-    Args:
-        readme: The text.
-        rows: Rows of all systems.
-        key: Key of the README's system.
-
-    Raises:
-        ValueError: If the markers are missing.
-    """
-    if not 0 <= readme.find(BEGIN) < readme.find(END):
-        raise ValueError(f'expected the markers {BEGIN} and {END} in the README')
-    before, rest = readme.split(BEGIN, 1)
-    after = rest.split(END, 1)[1]
-    table = markdown_table(rows_of_paper(rows, key), key)
-    return f'{before}{BEGIN}\n{table}\n{END}{after}'
-
-
 def rows_page(rows: Sequence[PaperRow]) -> str:
     """Return the page of all rows, by paper.
 
@@ -108,19 +86,16 @@ def rows_page(rows: Sequence[PaperRow]) -> str:
         counts = f'There are {len(rows)}; {run} of them have been run here.'
     parts = [PAGE.format(counts=counts)]
     for paper in dict.fromkeys(row.paper for row in rows):
-        parts.append(f'\n## {paper}\n\n')
-        lines = [
-            '| table | row | data | figure | paper reports | ours | command |',
-            '|---|---|---|---|---|---|---|',
-        ]
         of_paper = [row for row in rows if row.paper == paper]
-        for row in sorted(of_paper, key=lambda row: row.table_key):
-            lines.append(
-                f'| {row.table_key.partition(" ")[2]} | {_name(row)} | {row.dataset} | '
-                f'{row.metric} | {row.reported} | {_ours(row)} | '
-                f'`mmattn rows --run {row.id}` |'
+        lines = [
+            (
+                row.table_key.partition(' ')[2],
+                *(_name(row), row.dataset, row.metric, row.reported, _ours(row)),
+                f'`mmattn rows --run {row.id}`',
             )
-        parts.append('\n'.join(lines) + '\n')
+            for row in sorted(of_paper, key=lambda row: row.table_key)
+        ]
+        parts.append(f'\n## {paper}\n\n{markdown_table(PAGE_HEADER, lines)}\n')
     return ''.join(parts)
 
 
@@ -146,13 +121,15 @@ def write_pages(rows: list[PaperRow]) -> list[Path]:
     written = []
     for key in sorted({row.key for row in rows}):
         readme = next(configs_root().rglob(f'{key}/README.md'))
-        text = with_table(readme.read_text(encoding='utf-8'), rows, key)
+        table = rows_table(rows_of_paper(rows, key), key)
+        text = with_part(readme.read_text(encoding='utf-8'), 'rows', table)
         readme.write_text(text, encoding='utf-8')
         written.append(readme)
     papers = load_claims(configs_root())
     for paper in papers:
         readme = paper.folder / 'README.md'
-        text = with_equations(readme.read_text(encoding='utf-8'), paper)
+        text = readme.read_text(encoding='utf-8')
+        text = with_part(text, 'equations', paper.table())
         readme.write_text(text, encoding='utf-8')
     docs = configs_root().parent / 'docs'
     pages = {'paper_rows.md': rows_page(rows), 'claims.md': claims_page(papers)}

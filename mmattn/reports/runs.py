@@ -130,6 +130,18 @@ def worst_videos(
     ]
 
 
+def tested_videos(cfg: Config) -> tuple[Any, dict[str, int]]:
+    """Return the test data of a config, and the place of each video in it.
+
+    Args:
+        cfg: The config.
+    """
+    init_default_scope(cfg.get('default_scope', 'mmaction'))
+    dataset: Any = DATASETS.build(copy.deepcopy(cfg.test_dataloader.dataset))
+    index = {dataset.get_data_info(i)['video_id']: i for i in range(len(dataset))}
+    return dataset, index
+
+
 def add_thumbnails(videos: Sequence[VideoRow], cfg: Config, count: int) -> None:
     """Add frames to videos as the network sees them, or why there are none.
 
@@ -141,9 +153,7 @@ def add_thumbnails(videos: Sequence[VideoRow], cfg: Config, count: int) -> None:
     Raises:
         ValueError: If the list lacks a video.
     """
-    init_default_scope(cfg.get('default_scope', 'mmaction'))
-    dataset: Any = DATASETS.build(copy.deepcopy(cfg.test_dataloader.dataset))
-    index = {dataset.get_data_info(i)['video_id']: i for i in range(len(dataset))}
+    dataset, index = tested_videos(cfg)
     for video in videos:
         if video.name not in index:
             raise ValueError(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mmattn.evaluation import accuracies, load_scores
 from mmattn.reports.rows import PaperRow, load_rows
-from mmattn.utils.text import read_json
+from mmattn.utils.text import markdown_table, read_json
 
 NAMES = {'top1': 'top-1', 'top5': 'top-5', 'mean1': 'mean class'}
 NAMES['mean_class'] = NAMES['mean1']
@@ -110,12 +110,12 @@ def split_table(runs: Sequence[Figures]) -> str:
             f'expected runs with a figure in common, got {[list(run) for run in runs]}'
         )
     heads = [f'split {number}' for number in range(1, len(runs) + 1)]
-    lines = [f'| figure | {" | ".join(heads)} | mean |', '|---' * (len(runs) + 2) + '|']
+    lines = []
     for name in shared:
         values = [run[name] for run in runs]
-        cells = [f'{value:.1f}' for value in (*values, sum(values) / len(values))]
-        lines.append(f'| {name} | {" | ".join(cells)} |')
-    return '\n'.join(lines)
+        means = (*values, sum(values) / len(values))
+        lines.append([name, *(f'{value:.1f}' for value in means)])
+    return markdown_table(['figure', *heads, 'mean'], lines)
 
 
 def rows_of(configs: Sequence[str | Path]) -> list[PaperRow]:

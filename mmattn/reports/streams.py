@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from mmattn.evaluation import (
     load_scores,
     search_weights,
 )
-from mmattn.utils.files import replaced_atomically, write_csv, write_text
+from mmattn.utils.files import replaced_atomically, write_csv, write_json
 from mmattn.utils.text import read_class_names
 from mmattn.visualization.confusion import draw_confusion
 
@@ -105,7 +104,8 @@ def report_fusion(
     report = {stream.name: accuracies(stream) for stream in columns}
     if out is not None:
         folder = Path(out)
-        _write_json(folder / 'report.json', report, weights)
+        content = dict(weights=[float(weight) for weight in weights], **report)
+        write_json(folder / 'report.json', content, allow_nan=True)
         if fused.multi_label:
             found = {s.name: charades_map(s.scores, s.labels) for s in columns}
             figures = {name: result.per_class for name, result in found.items()}
@@ -162,8 +162,3 @@ def write_class_table(
         cells = ['' if np.isnan(s) else f'{100 * s:.2f}' for s in shares]
         rows.append([name, int(videos[k]), *cells])
     write_csv(path, rows)
-
-
-def _write_json(path: Path, report: Report, weights: Sequence[float]) -> None:
-    content = dict(weights=[float(weight) for weight in weights], **report)
-    write_text(path, json.dumps(content, indent=1) + '\n')  # with NaN

@@ -2,6 +2,8 @@
 
 import argparse
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
@@ -81,6 +83,23 @@ def add_split_option(parser: argparse._ActionsContainer) -> None:
         help='official split of UCF101 or HMDB51; same as the environment variable '
         f'{SPLIT_VARIABLE}. The default work dir then ends in _splitN',
     )
+
+
+@contextmanager
+def environment(**values: str) -> Iterator[None]:
+    """Set variables that configs read, as long as the context lasts.
+
+    Args:
+        **values: The variables by name.
+    """
+    before = {key: os.environ[key] for key in values if key in os.environ}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for key in values:
+            del os.environ[key]
+        os.environ.update(before)
 
 
 def set_split(split: int | None) -> None:

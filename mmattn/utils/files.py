@@ -71,20 +71,21 @@ def write_csv(path: str | Path, rows: Iterable[Iterable[object]]) -> Path:
     return path
 
 
-def write_json(path: str | Path, content: Any) -> Path:
+def write_json(path: str | Path, content: Any, *, allow_nan: bool = False) -> Path:
     """Write plain data as JSON, whole or not at all.
 
     Args:
         path: The file; its folder is made.
-        content: The data, without NaN.
+        content: The data.
+        allow_nan: Whether it may hold NaN, which only Python reads.
 
     Returns:
         The path.
 
     Raises:
-        ValueError: If a number is NaN or infinite.
+        ValueError: If a number is NaN or infinite and may not be.
     """
-    return write_text(path, json.dumps(content, allow_nan=False, indent=1) + '\n')
+    return write_text(path, json.dumps(content, allow_nan=allow_nan, indent=1) + '\n')
 
 
 def numbered_names(names: Iterable[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -277,6 +277,23 @@ def few(items: Sequence[object]) -> str:
     shown = ', '.join(shortened(str(item), 80) for item in items[:SHOWN])
     rest = len(items) - SHOWN
     return f'{shown} and {rest} more' if rest > 0 else shown
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
+    """Return a table of Markdown.
+
+    Args:
+        header: Titles of the columns.
+        rows: Cells of each line.
+
+    Example:
+        >>> print(markdown_table(['map', 'gain'], [['a', 0.5]]))
+        | map | gain |
+        |---|---|
+        | a | 0.5 |
+    """
+    lines = ['| ' + ' | '.join(map(str, cells)) + ' |' for cells in (header, *rows)]
+    return '\n'.join([lines[0], '|' + '---|' * len(header), *lines[1:]])
 
 
 def read_class_names(path: str | Path | None, num_classes: int) -> list[str]:

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mmattn.evaluation.functional.frame_map import GROUPS, FrameAPs
+from mmattn.visualization.text import pixels_of
 
 INCHES_PER_CLASS = 0.25
 
@@ -51,7 +51,6 @@ def draw_class_bars(runs: Mapping[str, FrameAPs]) -> np.ndarray:
         if label in labels
     ]
     figure = Figure(figsize=(max(6.0, INCHES_PER_CLASS * len(order)), 4.8), dpi=100)
-    canvas = FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     places, width = np.arange(len(order)), 0.8 / len(runs)
     for k, (name, run) in enumerate(runs.items()):
@@ -68,5 +67,4 @@ def draw_class_bars(runs: Mapping[str, FrameAPs]) -> np.ndarray:
     axes.set_xlim(-0.6, len(order) - 0.4)
     axes.legend()
     figure.tight_layout()
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    return pixels_of(figure)

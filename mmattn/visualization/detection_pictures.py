@@ -1,19 +1,18 @@
 """Films, pictures and numbers of the actions found in a video."""
 
-import json
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from mmattn.datasets.video_reader import VideoReader, open_video
 from mmattn.inference.detect import KeyFrame
+from mmattn.inference.inputs import of_longest_side
 from mmattn.utils.arrays import evenly
-from mmattn.utils.files import write_text
+from mmattn.utils.files import write_json
 from mmattn.utils.progress import progress_bar
 from mmattn.visualization.contact_sheet import (
     Row,
@@ -92,7 +91,7 @@ def save_detections(
     return [
         film,
         save_picture(out / f'{video.stem}.png', drawn),
-        write_text(out / f'{video.stem}.json', json.dumps(content, indent=1)),
+        write_json(out / f'{video.stem}.json', content),
     ]
 
 
@@ -147,11 +146,7 @@ def _drawn(
     longest: int,
 ) -> np.ndarray:
     (image,) = reader.read([number])
-    height, width = image.shape[:2]
-    factor = longest / max(height, width)
-    size = (round(width * factor), round(height * factor))
-    kind = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
-    image = cv2.resize(image, size, interpolation=kind)
+    image = of_longest_side(image, longest, enlarge=True)
     boxes = [
         PersonBox(
             person.box,

@@ -114,17 +114,7 @@ def drawable_attention(
             are not those of the model.
     """
     ((sample, records),) = attend(model, [seen.item])
-    found = sorted({record.name for record in records})
-    patterns = list(names or ['*'])
-    unknown = [pattern for pattern in names or () if not records.by_name(pattern)]
-    if unknown:
-        raise ValueError(f'names: expected some of the maps {found}, got {unknown}')
-    wanted = AttentionRecords(
-        record
-        for record in records
-        if any(record in records.by_name(pattern) for pattern in patterns)
-    )
-    wanted = with_frame_numbers(wanted, seen.numbers)
+    wanted = with_frame_numbers(records.matching(names), seen.numbers)
     maps = [
         attention
         for record in wanted

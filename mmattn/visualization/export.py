@@ -1,6 +1,5 @@
 """Attention records as files: JSON to read, npz with the maps themselves."""
 
-import json
 import math
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from mmattn.attention.records import ROW_INFO, AttentionRecord, AttentionRecords
 from mmattn.utils.arrays import read_npz
+from mmattn.utils.files import write_json
 from mmattn.utils.text import read_json
 
 FORMAT = 'mmattn.attention'
@@ -75,8 +75,7 @@ def save_records(
         'fps': fps,
         'records': entries,
     }
-    json_file.write_text(json.dumps(content, allow_nan=False, indent=1), 'utf-8')
-    return json_file
+    return write_json(json_file, content)
 
 
 def load_records(path: str | Path) -> AttentionRecords:

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from mmattn.datasets.video_reader import VideoReader, open_video
+from mmattn.inference.inputs import of_longest_side
 from mmattn.utils.files import replaced_atomically
 from mmattn.visualization.contact_sheet import save_film
 from mmattn.visualization.text import Text, draw_texts, fit_text
@@ -55,9 +55,8 @@ def _labeled(
     middles = [(first[0] + second[0]) / 2 for first, second in pairwise(labels)]
     drawn, band = '', np.empty(0, np.uint8)
     for second, image in zip(reader.seconds.tolist(), reader.frames(), strict=True):
-        factor = longest / max(image.shape[:2])
-        height, width = (max(2, round(side * factor)) for side in image.shape[:2])
-        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+        image = of_longest_side(image, longest, enlarge=True)
+        width = image.shape[1]
         text = labels[bisect_left(middles, second)][1]
         if text != drawn:
             words = fit_text(text, SIZE, width - 2 * MARGIN, bold=True)

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from mmattn.visualization.text import pixels_of
 
 LINE = 0.4  # inches of a class
 
@@ -37,7 +38,6 @@ def draw_labels_over_time(
     """
     order = np.argsort(-scores.max(axis=0), kind='stable')[:count]
     figure = Figure(figsize=(10, 1 + LINE * len(order)), dpi=100, layout='constrained')
-    canvas = FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     middles = np.array([(start + end) / 2 for start, end in parts])
     borders = np.concatenate(
@@ -58,5 +58,4 @@ def draw_labels_over_time(
     for label in axes.get_yticklabels():
         label.set_parse_math(False)
     figure.colorbar(drawn, ax=axes, label='score')
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    return pixels_of(figure)

@@ -43,7 +43,6 @@ def draw_texts(width: int, height: int, texts: Sequence[Text]) -> np.ndarray:
         (20, 40, 3)
     """
     figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor='white')
-    canvas = FigureCanvasAgg(figure)
     for text in texts:
         figure.text(
             text.x / width,
@@ -56,6 +55,12 @@ def draw_texts(width: int, height: int, texts: Sequence[Text]) -> np.ndarray:
             parse_math=False,
             usetex=False,
         )
+    return pixels_of(figure)
+
+
+def pixels_of(figure: Figure) -> np.ndarray:
+    """Return a figure as a picture (H, W, 3), RGB, uint8."""
+    canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 

@@ -9,7 +9,7 @@ from mmattn.reports.claims import (
     claims_page,
     load_claims,
     value_tests,
-    with_equations,
+    with_part,
 )
 from mmattn.reports.rows import find_rows, load_rows
 
@@ -77,7 +77,7 @@ def test_values_of_equations_are_tested(paper):
 @papers
 def test_readme_is_that_of_the_data(paper):
     readme = (paper.folder / 'README.md').read_text(encoding='utf-8')
-    assert with_equations(readme, paper) == readme, RUN
+    assert with_part(readme, 'equations', paper.table()) == readme, RUN
 
 
 def test_page_is_that_of_the_data():
@@ -96,5 +96,3 @@ def test_a_claim_without_an_answer_is_refused(tmp_path):
     (tmp_path / 'claims.yml').write_text(text)
     with pytest.raises(ValueError, match=r"'b': expected one of rows, .* got \[\]"):
         load_claims(tmp_path)
-    with pytest.raises(ValueError, match='equations: begin'):
-        with_equations('', PAPERS[0])

@@ -5,13 +5,8 @@ import re
 import pytest
 import yaml
 
-from mmattn.reports.row_tables import (
-    BEGIN,
-    END,
-    markdown_table,
-    rows_page,
-    with_table,
-)
+from mmattn.reports.claims import with_part
+from mmattn.reports.row_tables import rows_page, rows_table
 from mmattn.reports.rows import (
     Measurement,
     PaperRow,
@@ -93,7 +88,7 @@ def test_streams_have_options_of_their_own():
         weights=(1.0, 1.0),
     )
     assert row.runs == [('a.py', ('x=1', 'y.1=2')), ('b.py', ('x=1', 'y.0=2', 'z=3'))]
-    (cell,) = re.findall(r'`fuse_scores .*(?= \|$)', markdown_table([row]))
+    (cell,) = re.findall(r'`fuse_scores .*(?= \|$)', rows_table([row]))
     assert cell == '`fuse_scores --weights 1 1` `x=1` <br>`y.1=2` <br>`y.0=2` `z=3`'
 
 
@@ -168,7 +163,7 @@ def test_missing_shared_key_is_refused(tmp_path):
 def test_table_lists_every_row():
     rows = [make_row(ours=OURS), make_row(row='s', figure=84.88, weights=(1.0, 2.0))]
     rows.append(make_row(figure=None))
-    lines = markdown_table(rows).splitlines()
+    lines = rows_table(rows).splitlines()
     assert len(lines) == 5
     assert '| d | no figure | not run |' in lines[4]
     assert '| 50.0 | 51.3 | [a.py](a.py) |' in lines[2]
@@ -179,12 +174,14 @@ def test_table_lists_every_row():
 
 
 def test_table_replaces_what_stands_between_the_markers():
-    readme = f'before\n{BEGIN}\nold\n{END}\nafter\n'
-    once = with_table(readme, [make_row()], 'k')
-    assert once.startswith(f'before\n{BEGIN}\n| table |')
-    assert once.endswith(f'{END}\nafter\n')
-    assert 'old' not in once
-    assert with_table(once, [make_row()], 'k') == once
+    begin, end = '<!-- rows: begin -->', '<!-- rows: end -->'
+    table = rows_table([make_row()], 'k')
+    once = with_part(f'before\n{begin}\nold\n{end}\nafter\n', 'rows', table)
+    assert once == f'before\n{begin}\n{table}\n{end}\nafter\n'
+    assert with_part(once, 'rows', table) == once
+    for readme in ('', begin, f'{end} {begin}'):
+        with pytest.raises(ValueError, match='expected <!-- rows: begin -->'):
+            with_part(readme, 'rows', table)
 
 
 def test_table_of_a_paper_holds_its_baselines():
@@ -195,17 +192,11 @@ def test_table_of_a_paper_holds_its_baselines():
         make_row(key='base', table='k 0', row='first'),
     ]
     assert [row.row for row in rows_of_paper(rows, 'k')] == ['first', 'baseline', 'own']
-    lines = markdown_table(rows_of_paper(rows, 'k'), 'k').splitlines()[2:]
+    lines = rows_table(rows_of_paper(rows, 'k'), 'k').splitlines()[2:]
     assert lines[1].startswith('| 1 | baseline | ')
     assert '[a.py](../base/a.py)' in lines[1]
     assert '[a.py](a.py)' in lines[2]
     assert len(rows_of_paper(rows, 'base')) == 3
-
-
-@pytest.mark.parametrize('readme', ['', BEGIN, f'{END} {BEGIN}'])
-def test_missing_markers(readme):
-    with pytest.raises(ValueError, match='expected the markers'):
-        with_table(readme, [make_row()], 'k')
 
 
 def test_what_rows_gave_is_read_from_the_file_beside_them(tmp_path):
