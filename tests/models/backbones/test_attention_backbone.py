@@ -558,57 +558,43 @@ def test_distributed(monkeypatch, name):
     assert net.attentions[0].fc2.bias.grad.any()
 
 
-def samples(labels):
-    return [ActionDataSample().set_gt_label(label) for label in labels]
-
-
-def test_2d_recognizer_of_the_host():
+@pytest.mark.parametrize(
+    'kind, name, place, head, shape',
+    [
+        (
+            'Recognizer2D',
+            'ResNetTSM',
+            'layer3',
+            dict(type='TSMHead', num_segments=4, in_channels=512),
+            (2, 4, 3, 32, 40),
+        ),
+        (
+            'Recognizer3D',
+            'mmattn.InceptionI3D',
+            'Mixed_5c',
+            dict(type='I3DHead', in_channels=128),
+            (2, 1, 3, 4, 33, 40),
+        ),
+    ],
+)
+def test_recognizers_of_the_host(kind, name, place, head, shape):
     config = dict(
-        type='Recognizer2D',
+        type=kind,
         backbone=dict(
             type='mmattn.AttentionBackbone',
-            backbone=config_of('ResNetTSM'),
-            attentions=[{'before': 'layer3', 'module': SE}],
+            backbone=config_of(name),
+            attentions=[{'before': place, 'module': SE}],
         ),
-        cls_head=dict(
-            type='TSMHead',
-            num_segments=4,
-            num_classes=5,
-            in_channels=512,
-            average_clips='prob',
-        ),
+        cls_head=dict(head, num_classes=5, average_clips='prob'),
     )
     model = HOST_MODELS.build(config)
     model.init_weights()
-    clips = torch.randn(2, 4, 3, 32, 40)
-    loss = model(clips, samples([1, 3]), mode='loss')['loss_cls']
-    loss.backward()
+    clips = torch.randn(shape)
+    samples = [ActionDataSample().set_gt_label(label) for label in (1, 3)]
+    model(clips, samples, mode='loss')['loss_cls'].backward()
     assert model.backbone.attentions[0].fc2.bias.grad.any()
-    model.eval()
-    results = model(clips, samples([1, 3]), mode='predict')
+    results = model.eval()(clips, samples, mode='predict')
     assert results[1].pred_score.sum().item() == pytest.approx(1)
-
-
-def test_3d_recognizer_of_the_host():
-    config = dict(
-        type='Recognizer3D',
-        backbone=dict(
-            type='mmattn.AttentionBackbone',
-            backbone=config_of('mmattn.InceptionI3D'),
-            attentions=[{'after': 'Mixed_5b', 'module': SE}],
-        ),
-        cls_head=dict(
-            type='I3DHead', num_classes=5, in_channels=128, average_clips='prob'
-        ),
-    )
-    model = HOST_MODELS.build(config)
-    model.init_weights()
-    clips = torch.randn(2, 1, 3, 4, 33, 40)
-    model(clips, samples([1, 3]), mode='loss')['loss_cls'].backward()
-    assert model.backbone.attentions[0].fc2.bias.grad.any()
-    model.eval()
-    results = model(clips, samples([1, 3]), mode='predict')
-    assert results[0].pred_score.sum().item() == pytest.approx(1)
 
 
 @pytest.mark.parametrize(
