@@ -1,4 +1,6 @@
 # Stacks of 5 flow fields (10 channels) at 224 x 224 for ConvNets; configs name the lists.
+_base_ = 'tsn_flow_224.py'
+
 train_pipeline = [
     dict(type='SampleFrames', clip_len=5, frame_interval=1, num_clips=1),
     dict(type='RawFrameDecode'),
@@ -8,55 +10,9 @@ train_pipeline = [
     dict(type='FormatShape', input_format='NCHW'),
     dict(type='mmattn.PackClipInputs'),
 ]
-val_pipeline = [
-    dict(
-        type='SampleFrames',
-        clip_len=5,
-        frame_interval=1,
-        num_clips=3,
-        test_mode=True),
-    dict(type='RawFrameDecode'),
-    dict(type='Resize', scale=(-1, 256)),
-    dict(type='CenterCrop', crop_size=224),
-    dict(type='FormatShape', input_format='NCHW'),
-    dict(type='mmattn.PackClipInputs'),
-]
-test_pipeline = [
-    dict(
-        type='SampleFrames',
-        clip_len=5,
-        frame_interval=1,
-        num_clips=25,
-        test_mode=True),
-    dict(type='RawFrameDecode'),
-    dict(type='Resize', scale=(-1, 256)),
-    dict(type='mmattn.FlowTenCrop', crop_size=224),
-    dict(type='FormatShape', input_format='NCHW'),
-    dict(type='mmattn.PackClipInputs'),
-]
-flow_list = dict(
-    type='mmattn.ActionFrameDataset',
-    filename_tmpl='flow_{}_{:05d}.jpg',
-    modality='Flow')
 
 train_dataloader = dict(
     batch_size=32,
-    num_workers=8,
-    persistent_workers=True,
-    sampler=dict(type='mmattn.SeededSampler', shuffle=True, infinite=True),
-    dataset=dict(pipeline=train_pipeline, **flow_list))
-val_dataloader = dict(
-    batch_size=32,
-    num_workers=8,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(pipeline=val_pipeline, test_mode=True, **flow_list))
-test_dataloader = dict(
-    batch_size=1,
-    num_workers=8,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(pipeline=test_pipeline, test_mode=True, **flow_list))
-
-val_evaluator = dict(type='AccMetric')
-test_evaluator = val_evaluator
+    sampler=dict(infinite=True),
+    dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(batch_size=32)

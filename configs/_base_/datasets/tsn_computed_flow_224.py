@@ -1,6 +1,6 @@
 # Like tsn_flow_224.py, but the flow is computed from the videos while they are read. `method`
 # is 'dis', 'farneback' or 'tvl1'; the fields are those that tools/data/extract_flow.py stores.
-_base_ = 'frames_rgb_224.py'
+_base_ = 'tsn_rgb_224.py'
 
 compute_flow = dict(type='mmattn.ComputeFlow', method='dis', bound=20)
 train_pipeline = [
@@ -46,9 +46,7 @@ test_pipeline = [
     dict(type='FormatShape', input_format='NCHW'),
     dict(type='mmattn.PackClipInputs'),
 ]
-train_dataloader = dict(
-    batch_size=8,
-    sampler=dict(infinite=False),
-    dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(batch_size=8, dataset=dict(pipeline=val_pipeline))
+
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))

@@ -3,7 +3,9 @@
 # (model.freeze_backbone=False): "Improving Human Action Recognition by Temporal Attention".
 _base_ = [
     '../../_base_/models/temporal_lstm_features.py',
+    '../../_base_/datasets/windows_flow_224.py',
     '../../_base_/schedules/adadelta_50e.py',
+    '../../_base_/lists/hmdb51_flow.py',
 ]
 
 # load_from takes the ConvNet of step 1, or a pair made by tools/convert/join_checkpoints.py.
@@ -20,56 +22,9 @@ model = dict(
         mean=[128] * 10,
         std=[57.6] * 10))
 
-train_pipeline = [
-    dict(type='mmattn.SampleWindows', window_frames=30, clip_len=5, mode='random'),
-    dict(type='RawFrameDecode'),
-    dict(type='Resize', scale=(-1, 256)),
-    dict(type='RandomCrop', size=224),
-    dict(type='mmattn.FlowFlip', flip_ratio=0.5),
-    dict(type='FormatShape', input_format='NCHW'),
-    dict(type='mmattn.PackClipInputs'),
-]
-test_pipeline = [
-    dict(type='mmattn.SampleWindows', window_frames=30, clip_len=5),
-    dict(type='RawFrameDecode'),
-    dict(type='Resize', scale=(-1, 256)),
-    dict(type='CenterCrop', crop_size=224),
-    dict(type='FormatShape', input_format='NCHW'),
-    dict(type='mmattn.PackClipInputs'),
-]
-
-train_list = dict(
-    type='mmattn.ActionFrameDataset',
-    filename_tmpl='flow_{}_{:05d}.jpg',
-    modality='Flow',
-    ann_file='data/hmdb51/hmdb51_train_split_{{$MMATTN_SPLIT:1}}_flow.txt',
-    data_prefix=dict(img='data/hmdb51/rawframes'),
-    num_classes=51,
-    pipeline=train_pipeline)
-test_list = dict(
-    type='mmattn.ActionFrameDataset',
-    filename_tmpl='flow_{}_{:05d}.jpg',
-    modality='Flow',
-    ann_file='data/hmdb51/hmdb51_val_split_{{$MMATTN_SPLIT:1}}_flow.txt',
-    data_prefix=dict(img='data/hmdb51/rawframes'),
-    num_classes=51,
-    pipeline=test_pipeline,
-    test_mode=True)
-train_dataloader = dict(
-    batch_size=4,
-    num_workers=8,
-    persistent_workers=True,
-    sampler=dict(type='mmattn.SeededSampler', shuffle=True),
-    dataset=train_list)
-val_dataloader = dict(
-    batch_size=1,
-    num_workers=8,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=test_list)
-test_dataloader = val_dataloader
+train_dataloader = dict(dataset=_base_.train_list)
+val_dataloader = dict(dataset=_base_.test_list)
+test_dataloader = dict(dataset=_base_.test_list)
 
 train_cfg = dict(max_epochs=20)
 auto_scale_lr = dict(base_batch_size=32)
-val_evaluator = dict(type='AccMetric')
-test_evaluator = val_evaluator

@@ -3,7 +3,9 @@
 # (model.freeze_backbone=False): "Improving Human Action Recognition by Temporal Attention".
 _base_ = [
     '../../_base_/models/temporal_lstm_features.py',
+    '../../_base_/datasets/windows_rgb_224.py',
     '../../_base_/schedules/adadelta_50e.py',
+    '../../_base_/lists/hmdb51_videos.py',
 ]
 
 # load_from takes the ConvNet of step 1, or a pair made by tools/convert/join_checkpoints.py.
@@ -19,54 +21,9 @@ model = dict(
         mean=[123.675, 116.28, 103.53],
         std=[58.395, 57.12, 57.375]))
 
-train_pipeline = [
-    dict(type='mmattn.VideoInit'),
-    dict(type='mmattn.SampleWindows', window_frames=30, mode='random'),
-    dict(type='mmattn.VideoDecode'),
-    dict(type='Resize', scale=(-1, 256)),
-    dict(type='RandomCrop', size=224),
-    dict(type='Flip', flip_ratio=0.5),
-    dict(type='FormatShape', input_format='NCHW'),
-    dict(type='mmattn.PackClipInputs'),
-]
-test_pipeline = [
-    dict(type='mmattn.VideoInit'),
-    dict(type='mmattn.SampleWindows', window_frames=30),
-    dict(type='mmattn.VideoDecode'),
-    dict(type='Resize', scale=(-1, 256)),
-    dict(type='CenterCrop', crop_size=224),
-    dict(type='FormatShape', input_format='NCHW'),
-    dict(type='mmattn.PackClipInputs'),
-]
-
-train_list = dict(
-    type='mmattn.ActionVideoDataset',
-    ann_file='data/hmdb51/hmdb51_train_split_{{$MMATTN_SPLIT:1}}_videos.txt',
-    data_prefix=dict(video='data/hmdb51/videos'),
-    num_classes=51,
-    pipeline=train_pipeline)
-test_list = dict(
-    type='mmattn.ActionVideoDataset',
-    ann_file='data/hmdb51/hmdb51_val_split_{{$MMATTN_SPLIT:1}}_videos.txt',
-    data_prefix=dict(video='data/hmdb51/videos'),
-    num_classes=51,
-    pipeline=test_pipeline,
-    test_mode=True)
-train_dataloader = dict(
-    batch_size=4,
-    num_workers=8,
-    persistent_workers=True,
-    sampler=dict(type='mmattn.SeededSampler', shuffle=True),
-    dataset=train_list)
-val_dataloader = dict(
-    batch_size=1,
-    num_workers=8,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=test_list)
-test_dataloader = val_dataloader
+train_dataloader = dict(dataset=_base_.train_list)
+val_dataloader = dict(dataset=_base_.test_list)
+test_dataloader = dict(dataset=_base_.test_list)
 
 train_cfg = dict(max_epochs=20)
 auto_scale_lr = dict(base_batch_size=32)
-val_evaluator = dict(type='AccMetric')
-test_evaluator = val_evaluator

@@ -4,14 +4,11 @@
 _base_ = [
     '../../_base_/models/temporal_lstm_convnet.py',
     '../../_base_/datasets/tsn_rgb_224.py',
-    '../../_base_/schedules/sgd_10kiter.py',
+    '../../_base_/schedules/pyramid_10kiter.py',
     '../../_base_/lists/hmdb51_videos.py',
 ]
 
 model = dict(cls_head=dict(num_classes=51))
-
-optim_wrapper = dict(optimizer=dict(weight_decay=4e-5))
-auto_scale_lr = dict(base_batch_size=64)
 
 train_dataloader = dict(sampler=dict(infinite=True), dataset=_base_.train_list)
 val_dataloader = dict(dataset=_base_.test_list)

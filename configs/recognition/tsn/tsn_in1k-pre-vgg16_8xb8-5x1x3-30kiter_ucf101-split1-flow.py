@@ -4,7 +4,7 @@
 _base_ = [
     '../../_base_/models/temporal_lstm_convnet.py',
     '../../_base_/datasets/tsn_flow_224.py',
-    '../../_base_/schedules/sgd_30kiter.py',
+    '../../_base_/schedules/pyramid_30kiter.py',
     '../../_base_/lists/ucf101_flow.py',
 ]
 
@@ -13,13 +13,6 @@ model = dict(
     # Flow is centered at 128; the ImageNet weights expect a unit of about 57.6.
     data_preprocessor=dict(mean=[128] * 10, std=[57.6] * 10),
     cls_head=dict(num_classes=101, dropout_ratio=0.7))
-
-optim_wrapper = dict(optimizer=dict(weight_decay=4e-5))
-param_scheduler = [
-    dict(type='MultiStepLR', begin=0, end=30000, by_epoch=False,
-         milestones=[12000, 24000], gamma=0.1)
-]
-auto_scale_lr = dict(base_batch_size=64)
 
 train_dataloader = dict(sampler=dict(infinite=True), dataset=_base_.train_list)
 val_dataloader = dict(dataset=_base_.test_list)
