@@ -1,9 +1,5 @@
 """Features extracted once equal those of the backbone on the fly."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
@@ -20,7 +16,7 @@ from mmattn.prepare.features import (
 from mmattn.testing import make_tiny_data
 
 STEM = 'temporal_lstm_vgg16_8xb4-30x1-20e_ucf101-split1-'
-TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'data' / 'extract_features.py'
+TESTED = dict(lists=('test',), workers=0, progress=False)
 
 
 @pytest.fixture
@@ -42,6 +38,13 @@ def checkpoint(tmp_path):
 def own_data(tmp_path):
     """Tiny data that a test may break."""
     return make_tiny_data(tmp_path / 'data')
+
+
+@pytest.fixture
+def convnet(shrunk, checkpoint, own_data):
+    """Config on the tiny data, and the file of its ConvNet's weights."""
+    cfg = shrunk(STEM + 'rgb', own_data)
+    return cfg, checkpoint(cfg)[0]
 
 
 def broken_file(data):
@@ -95,7 +98,7 @@ def test_finished_files_are_not_touched(shrunk, checkpoint, tmp_path):
     cfg = shrunk(STEM + 'rgb')
     path, _ = checkpoint(cfg)
     out = tmp_path / 'features'
-    extract_features(cfg, path, out, lists=('test',), workers=0, progress=False)
+    extract_features(cfg, path, out, **TESTED)
     np.save(out / 'clip_2.npy', np.full((11, 16), 7, np.float16))
     (out / 'clip_0.npy').unlink()
     extract_features(cfg, path, out, workers=0, progress=False)
@@ -108,11 +111,8 @@ def test_finished_files_are_not_touched(shrunk, checkpoint, tmp_path):
 
 
 @pytest.mark.parametrize('workers', [0, 1])
-def test_broken_video_is_named_and_left_out(
-    shrunk, checkpoint, own_data, tmp_path, workers
-):
-    cfg = shrunk(STEM + 'rgb', own_data)
-    path, _ = checkpoint(cfg)
+def test_broken_video_is_named_and_left_out(convnet, own_data, tmp_path, workers):
+    cfg, path = convnet
     broken = broken_file(own_data)
     out = tmp_path / 'features'
     messages = extract_features(cfg, path, out, workers=workers, progress=False)
@@ -123,17 +123,18 @@ def test_broken_video_is_named_and_left_out(
     assert not (out / 'clip_1.npy').exists()
 
 
-def test_tool_exits_with_1_after_a_broken_video(shrunk, checkpoint, own_data, tmp_path):
-    cfg = shrunk(STEM + 'rgb', own_data)
-    path, _ = checkpoint(cfg)
+def test_tool_exits_with_1_after_a_broken_video(
+    convnet, own_data, tmp_path, run_tool, capsys
+):
+    cfg, path = convnet
     broken = broken_file(own_data)
     config = tmp_path / 'config.py'
     cfg.dump(config)
     out = tmp_path / 'features'
-    command = [sys.executable, TOOL, config, path, out, '--lists', 'test']
-    result = subprocess.run(command, capture_output=True, text=True)
-    assert result.returncode == 1, result.stderr
-    assert f'left out: test: expected a readable input, got {broken}' in result.stderr
+    args = [config, path, out, '--lists', 'test']
+    assert run_tool('data/extract_features.py', *args) == 1
+    message = f'left out: test: expected a readable input, got {broken}'
+    assert message in capsys.readouterr().err
     assert len((out / 'test.txt').read_text().splitlines()) == 3
 
 
@@ -157,14 +158,13 @@ def read_back(out, **options):
     return [dataset[index] for index in range(len(dataset))]
 
 
-def test_videos_of_one_stem_have_a_file_each(shrunk, checkpoint, own_data, tmp_path):
-    cfg = shrunk(STEM + 'rgb', own_data)
-    path, _ = checkpoint(cfg)
+def test_videos_of_one_stem_have_a_file_each(convnet, own_data, tmp_path):
+    cfg, path = convnet
     videos = own_data / 'videos'
     (videos / 'clip_0.avi').write_bytes((videos / 'clip_1.mp4').read_bytes())
     with_list(cfg, own_data, 'clip_0.mp4 0', 'clip_0.avi 1', 'clip_2.mp4 2')
     out = tmp_path / 'features'
-    assert extract_features(cfg, path, out, lists=('test',), workers=0) == []
+    assert extract_features(cfg, path, out, **TESTED) == []
     lines = (out / 'test.txt').read_text().splitlines()
     assert lines == ['clip_0.mp4 0', 'clip_0.avi 1', 'clip_2 2']
     found = read_back(out)
@@ -172,16 +172,13 @@ def test_videos_of_one_stem_have_a_file_each(shrunk, checkpoint, own_data, tmp_p
     assert found[1]['filename'] == str(out / 'clip_0.avi.npy')
 
 
-def test_paths_from_elsewhere_stay_in_the_folder(
-    shrunk, checkpoint, own_data, tmp_path
-):
-    cfg = shrunk(STEM + 'rgb', own_data)
-    path, _ = checkpoint(cfg)
+def test_paths_from_elsewhere_stay_in_the_folder(convnet, own_data, tmp_path):
+    cfg, path = convnet
     videos = own_data / 'videos'
     before = sorted(own_data.rglob('*'))
     with_list(cfg, own_data, f'{videos}/clip_0.mp4 0', '../videos/clip_1.mp4 1')
     out = tmp_path / 'features'
-    extract_features(cfg, path, out, lists=('test',), workers=0, progress=False)
+    extract_features(cfg, path, out, **TESTED)
     assert sorted(own_data.rglob('*')) == sorted([*before, own_data / 'own.txt'])
     inside = [out / str(videos / 'clip_0.npy').lstrip('/'), out / 'videos/clip_1.npy']
     assert sorted(out.rglob('*.npy')) == sorted(inside)
@@ -195,15 +192,14 @@ def test_names_that_would_be_one_file():
     assert feature_names({'train': twice, 'test': twice}) == {'x/a.mp4': 'a'}
 
 
-def test_many_labels_and_names_with_spaces(shrunk, checkpoint, own_data, tmp_path):
-    cfg = shrunk(STEM + 'rgb', own_data)
-    path, _ = checkpoint(cfg)
+def test_many_labels_and_names_with_spaces(convnet, own_data, tmp_path):
+    cfg, path = convnet
     (own_data / 'videos/clip_1.mp4').rename(own_data / 'videos/my clip.mp4')
     lines = ['clip_0.mp4\t0\t2', 'my clip.mp4\t1', 'clip_2.mp4']
     multi = dict(multi_class=True, allow_unlabeled=True, num_classes=3)
     with_list(cfg, own_data, *lines, delimiter='\t', **multi)
     out = tmp_path / 'features'
-    assert extract_features(cfg, path, out, lists=('test',), workers=0) == []
+    assert extract_features(cfg, path, out, **TESTED) == []
     assert (out / 'test.txt').read_text() == 'clip_0\t0\t2\nmy clip\t1\nclip_2\n'
     found = read_back(out, **multi)
     labels = [item['label'].tolist() for item in found]
@@ -211,59 +207,50 @@ def test_many_labels_and_names_with_spaces(shrunk, checkpoint, own_data, tmp_pat
     assert [item['video_id'] for item in found] == ['clip_0', 'my clip', 'clip_2']
 
 
-def test_other_features_in_the_folder_are_refused(
-    shrunk, checkpoint, own_data, tmp_path
-):
-    cfg = shrunk(STEM + 'rgb', own_data)
-    path, _ = checkpoint(cfg)
+def test_other_features_in_the_folder_are_refused(convnet, tmp_path):
+    cfg, path = convnet
     out = tmp_path / 'features'
-    run = dict(lists=('test',), workers=0, progress=False)
-    extract_features(cfg, path, out, **run)
+    extract_features(cfg, path, out, **TESTED)
     kept = {file: file.read_bytes() for file in out.iterdir()}
-    extract_features(cfg, path, out, **run)  # the same again
+    extract_features(cfg, path, out, **TESTED)  # the same again
     larger = cfg.copy()
     larger.test_pipeline[3].scale = (-1, 40)
     with pytest.raises(
         ValueError, match=r'features: expected features made with pipeline '
     ):
-        extract_features(larger, path, out, **run)
+        extract_features(larger, path, out, **TESTED)
     state = torch.load(path)
     next(iter(state['state_dict'].values())).flatten()[0] += 1
     torch.save(state, tmp_path / 'other.pth')
     with pytest.raises(
         ValueError, match=r'features: expected features made with weights '
     ):
-        extract_features(cfg, str(tmp_path / 'other.pth'), out, **run)
+        extract_features(cfg, str(tmp_path / 'other.pth'), out, **TESTED)
     (out / 'features.json').unlink()
     with pytest.raises(ValueError, match=r'features\.json, .* got .*\.npy; write to'):
-        extract_features(cfg, path, out, **run)
+        extract_features(cfg, path, out, **TESTED)
     assert {f: f.read_bytes() for f in out.iterdir()}.items() <= kept.items()
 
 
 @pytest.mark.parametrize('content', ['half', 'foreign'])
-def test_damaged_features_are_named(shrunk, checkpoint, own_data, tmp_path, content):
-    cfg = shrunk(STEM + 'rgb', own_data)
-    path, _ = checkpoint(cfg)
+def test_damaged_features_are_named(convnet, tmp_path, content):
+    cfg, path = convnet
     out = tmp_path / 'features'
-    run = dict(lists=('test',), workers=0, progress=False)
-    extract_features(cfg, path, out, **run)
+    extract_features(cfg, path, out, **TESTED)
     damaged = out / 'clip_2.npy'
     if content == 'half':
         damaged.write_bytes(damaged.read_bytes()[:-10])
     else:
         np.save(damaged, np.zeros((3, 2, 2)))
-    (message,) = extract_features(cfg, path, out, **run)
+    (message,) = extract_features(cfg, path, out, **TESTED)
     assert message.startswith('test: ')
     assert str(damaged) in message
     assert 'clip_2' not in (out / 'test.txt').read_text()
 
 
-def test_one_odd_video_ends_nothing(
-    shrunk, checkpoint, own_data, tmp_path, monkeypatch
-):
+def test_one_odd_video_ends_nothing(convnet, tmp_path, monkeypatch):
     """OpenCV's error is none of Python's own."""
-    cfg = shrunk(STEM + 'rgb', own_data)
-    path, _ = checkpoint(cfg)
+    cfg, path = convnet
     decode = VideoDecode.transform
 
     def fragile(self, results):
@@ -273,31 +260,29 @@ def test_one_odd_video_ends_nothing(
 
     monkeypatch.setattr(VideoDecode, 'transform', fragile)
     out = tmp_path / 'features'
-    (message,) = extract_features(cfg, path, out, lists=('test',), workers=0)
+    (message,) = extract_features(cfg, path, out, **TESTED)
     assert 'clip_1.mp4' in message
     assert 'OpenCV' in message
     assert len((out / 'test.txt').read_text().splitlines()) == 3
 
 
-def test_no_readable_video_is_an_error(shrunk, checkpoint, own_data, tmp_path):
-    cfg = shrunk(STEM + 'rgb', own_data)
-    path, _ = checkpoint(cfg)
+def test_no_readable_video_is_an_error(convnet, tmp_path):
+    cfg, path = convnet
     cfg.test_pipeline[3] = dict(type='Resize', scale=(-1, 2))
     cfg.test_pipeline[4].crop_size = 2
     with pytest.raises(ValueError, match='test: expected a readable video, got 4 that'):
-        extract_features(cfg, path, tmp_path / 'features', lists=('test',), workers=0)
+        extract_features(cfg, path, tmp_path / 'features', **TESTED)
 
 
-def test_features_beyond_half_precision(shrunk, checkpoint, own_data, tmp_path):
-    cfg = shrunk(STEM + 'rgb', own_data)
-    path, _ = checkpoint(cfg)
+def test_features_beyond_half_precision(convnet, tmp_path):
+    cfg, path = convnet
     state = torch.load(path)
     for name, weight in state['state_dict'].items():
         if name.endswith('weight'):
             weight *= 100
     torch.save(state, path)
     with pytest.raises(ValueError, match='expected finite features within the range'):
-        extract_features(cfg, path, tmp_path / 'features', lists=('test',), workers=0)
+        extract_features(cfg, path, tmp_path / 'features', **TESTED)
 
 
 def test_unknown_list(shrunk, tmp_path):

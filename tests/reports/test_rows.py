@@ -127,30 +127,22 @@ def test_reading_a_file(tmp_path):
     assert load_rows(tmp_path) == [make_row(table='1', figure=50, options=('x=1',))]
 
 
-@pytest.mark.parametrize('changes', [dict(tabel=3), dict(figures=1)])
-def test_unknown_keys_are_refused(tmp_path, changes):
+@pytest.mark.parametrize(
+    'changes, message',
+    [
+        (dict(tabel=3), 'tabel'),
+        (dict(figures=1), 'figures'),
+        (
+            dict(stream_options=[['x=1'], ['x=2']]),
+            'expected stream_options for each of 1 .* got 2',
+        ),
+        (dict(configs=['b.py']), r"expected a config file .* got 'b\.py'"),
+    ],
+)
+def test_wrong_rows_are_refused(tmp_path, changes, message):
     write_rows(tmp_path, **changes)
     (tmp_path / 'a.py').touch()
-    with pytest.raises(
-        ValueError, match=rf"rows\.yml: row 'r': .*{next(iter(changes))}"
-    ):
-        load_rows(tmp_path)
-
-
-def test_stream_options_are_one_per_config(tmp_path):
-    write_rows(tmp_path, stream_options=[['x=1'], ['x=2']])
-    (tmp_path / 'a.py').touch()
-    with pytest.raises(
-        ValueError, match=r"row 'r': expected stream_options for each of 1 .* got 2"
-    ):
-        load_rows(tmp_path)
-
-
-def test_missing_config_is_refused(tmp_path):
-    write_rows(tmp_path)
-    with pytest.raises(
-        ValueError, match=r"rows\.yml: row 'r': expected a config file .* got 'a\.py'"
-    ):
+    with pytest.raises(ValueError, match=rf"rows\.yml: row 'r': .*{message}"):
         load_rows(tmp_path)
 
 
