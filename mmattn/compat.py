@@ -19,7 +19,7 @@ from typing import IO, Any
 
 import torch
 
-from mmattn.compat_host import repair_on_import
+from mmattn.compat_host import repair_on_import, replaces
 from mmattn.utils.files import replaced_atomically
 from mmattn.utils.safe_pickle import ARRAYS
 
@@ -236,13 +236,9 @@ def keep_objects_out_of_checkpoints() -> None:
     import numpy as np
     from mmengine.logging import HistoryBuffer, MessageHub
 
-    if hasattr(MessageHub.state_dict, '_mmattn_plain'):
-        return
-    original_state, original_load = MessageHub.state_dict, MessageHub.load_state_dict
-
-    @functools.wraps(original_state)
-    def state_dict(self: Any) -> dict:
-        state = original_state(self)
+    @replaces(MessageHub, 'state_dict')
+    def state_dict(original: Any, self: Any) -> dict:
+        state = original(self)
         for key, buffer in state['log_scalars'].items():
             logs, counts = buffer.data
             state['log_scalars'][key] = dict(
@@ -255,19 +251,15 @@ def keep_objects_out_of_checkpoints() -> None:
                 state['runtime_info'][key] = value.item()
         return state
 
-    @functools.wraps(original_load)
-    def load_state_dict(self: Any, state: Any) -> None:
+    @replaces(MessageHub, 'load_state_dict')
+    def load_state_dict(original: Any, self: Any, state: Any) -> None:
         if isinstance(state, dict) and isinstance(state.get('log_scalars'), dict):
             scalars = {
                 key: HistoryBuffer(**value) if isinstance(value, dict) else value
                 for key, value in state['log_scalars'].items()
             }
             state = dict(state, log_scalars=scalars)
-        original_load(self, state)
-
-    state_dict._mmattn_plain = True  # type: ignore[attr-defined]
-    MessageHub.state_dict = state_dict
-    MessageHub.load_state_dict = load_state_dict
+        original(self, state)
 
 
 def load_addresses_safely() -> None:
@@ -291,19 +283,12 @@ def drop_code_from_checkpoints() -> None:
     """
     from mmengine.runner import Runner
 
-    original = Runner.load_checkpoint
-    if hasattr(original, '_mmattn_drops_code'):
-        return
-
-    @functools.wraps(original)
-    def load_checkpoint(self: Any, *args: Any, **kwargs: Any) -> Any:
+    @replaces(Runner, 'load_checkpoint')
+    def load_checkpoint(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
         checkpoint = original(self, *args, **kwargs)
         if isinstance(checkpoint, dict) and isinstance(checkpoint.get('meta'), dict):
             checkpoint['meta'].pop('config', None)
         return checkpoint
-
-    load_checkpoint._mmattn_drops_code = True  # type: ignore[attr-defined]
-    Runner.load_checkpoint = load_checkpoint
 
 
 def keep_functions_out_of_schedulers() -> None:
@@ -314,17 +299,10 @@ def keep_functions_out_of_schedulers() -> None:
     """
     from mmengine.optim.scheduler.param_scheduler import _ParamScheduler
 
-    original = _ParamScheduler.state_dict
-    if hasattr(original, '_mmattn_plain'):
-        return
-
-    @functools.wraps(original)
-    def state_dict(self: Any) -> dict:
+    @replaces(_ParamScheduler, 'state_dict')
+    def state_dict(original: Any, self: Any) -> dict:
         state = original(self)
         return {key: value for key, value in state.items() if not callable(value)}
-
-    state_dict._mmattn_plain = True  # type: ignore[attr-defined]
-    _ParamScheduler.state_dict = state_dict
 
 
 def write_files_whole() -> None:
@@ -336,12 +314,8 @@ def write_files_whole() -> None:
     from mmengine.fileio import LocalBackend
     from mmengine.hooks import checkpoint_hook
 
-    original = LocalBackend.put
-    if hasattr(original, '_mmattn_whole'):
-        return
-
-    @functools.wraps(original)
-    def put(self: Any, obj: bytes, filepath: str | Path) -> None:
+    @replaces(LocalBackend, 'put')
+    def put(original: Any, self: Any, obj: bytes, filepath: str | Path) -> None:
         path = Path(filepath).resolve()  # what a link points to is replaced
         if path.exists() and not path.is_file():
             return original(self, obj, filepath)  # a device or a pipe
@@ -352,9 +326,6 @@ def write_files_whole() -> None:
                 os.fsync(file.fileno())  # before the name says that it is whole
         except OSError as error:  # which names no file where the disk is full
             raise OSError(error.errno, error.strerror, str(filepath)) from error
-
-    put._mmattn_whole = True  # type: ignore[attr-defined]
-    LocalBackend.put = put
 
     @contextlib.contextmanager
     def open_whole(path: str, mode: str) -> Iterator[IO]:
@@ -394,29 +365,21 @@ def remove_checkpoints_last() -> None:
     """
     from mmengine.hooks import CheckpointHook
 
-    if hasattr(CheckpointHook, '_mmattn_removes_last'):
-        return
-    CheckpointHook._mmattn_removes_last = True
-
-    def removing_last(original: Any) -> Any:
-        @functools.wraps(original)
-        def method(self: Any, *args: Any, **kwargs: Any) -> None:
-            backend = self.file_backend
-            if isinstance(backend, _RemovesLater):
-                # All best ones are written; what comes now forgets the old ones.
-                backend.finish()
-                return original(self, *args, **kwargs)
-            later = self.file_backend = _RemovesLater(backend)
-            try:
-                original(self, *args, **kwargs)
-            finally:
-                self.file_backend = backend
-            later.finish()
-
-        return method
+    def removing_last(original: Any, self: Any, *args: Any, **kwargs: Any) -> None:
+        backend = self.file_backend
+        if isinstance(backend, _RemovesLater):
+            # All best ones are written; what comes now forgets the old ones.
+            backend.finish()
+            return original(self, *args, **kwargs)
+        later = self.file_backend = _RemovesLater(backend)
+        try:
+            original(self, *args, **kwargs)
+        finally:
+            self.file_backend = backend
+        later.finish()
 
     for name in ('_save_checkpoint_with_step', '_save_best_checkpoint'):
-        setattr(CheckpointHook, name, removing_last(getattr(CheckpointHook, name)))
+        replaces(CheckpointHook, name)(removing_last)
 
 
 def distribute_without_cuda() -> None:
@@ -433,28 +396,19 @@ def distribute_without_cuda() -> None:
     from mmengine.model import MMDistributedDataParallel
     from mmengine.model.wrappers import MMFullyShardedDataParallel
 
-    if hasattr(dist_utils._init_dist_pytorch, '_mmattn_cpu'):
-        return
-
+    @replaces(dist_utils, '_init_dist_pytorch')
     def init_dist_pytorch(
-        backend: str, init_backend: str = 'torch', **kwargs: Any
+        original: Any, backend: str, init_backend: str = 'torch', **kwargs: Any
     ) -> None:
-        del backend, init_backend  # only gloo runs on a CPU
+        del original, backend, init_backend  # only gloo runs on a CPU
         torch_dist.init_process_group(backend='gloo', **kwargs)
 
-    init_dist_pytorch._mmattn_cpu = True  # type: ignore[attr-defined]
-    dist_utils._init_dist_pytorch = init_dist_pytorch
-
     def on_cpu(wrapper: Any, option: str, device: str | None) -> None:
-        original = wrapper.__init__
-
-        @functools.wraps(original)
-        def init(self: Any, module: Any, *args: Any, **kwargs: Any) -> None:
+        @replaces(wrapper, '__init__')
+        def init(original: Any, self: Any, module: Any, *args: Any, **kw: Any) -> None:
             if all(p.device.type == 'cpu' for p in module.parameters()):
-                kwargs[option] = device
-            original(self, module, *args, **kwargs)
-
-        wrapper.__init__ = init
+                kw[option] = device
+            original(self, module, *args, **kw)
 
     on_cpu(MMDistributedDataParallel, 'device_ids', None)
     on_cpu(MMFullyShardedDataParallel, 'device_id', 'cpu')
@@ -467,18 +421,13 @@ def refuse_scores_of_nan() -> None:
     """
     from mmengine.evaluator import Evaluator
 
-    original = Evaluator.process
-    if hasattr(original, '_mmattn_finite'):
-        return
-
-    @functools.wraps(original)
-    def process(self: Any, data_samples: Any, data_batch: Any = None) -> None:
+    @replaces(Evaluator, 'process')
+    def process(
+        original: Any, self: Any, data_samples: Any, data_batch: Any = None
+    ) -> None:
         for sample in data_samples:
             _check_scores(sample)
         original(self, data_samples, data_batch)
-
-    process._mmattn_finite = True  # type: ignore[attr-defined]
-    Evaluator.process = process
 
 
 def _check_scores(sample: Any) -> None:
@@ -503,21 +452,13 @@ def score_in_float32() -> None:
     """
     from mmaction.models.heads import BaseHead
 
-    if hasattr(BaseHead.loss_by_feat, '_mmattn_float32'):
-        return
+    def in_float32(original: Any, self: Any, scores: Any, *args: Any, **kw: Any) -> Any:
+        if getattr(scores, 'dtype', None) == torch.bfloat16:
+            scores = scores.float()
+        return original(self, scores, *args, **kw)
 
-    def in_float32(original: Any) -> Any:
-        @functools.wraps(original)
-        def method(self: Any, cls_scores: Any, *args: Any, **kwargs: Any) -> Any:
-            if getattr(cls_scores, 'dtype', None) == torch.bfloat16:
-                cls_scores = cls_scores.float()
-            return original(self, cls_scores, *args, **kwargs)
-
-        method._mmattn_float32 = True  # type: ignore[attr-defined]
-        return method
-
-    BaseHead.loss_by_feat = in_float32(BaseHead.loss_by_feat)
-    BaseHead.predict_by_feat = in_float32(BaseHead.predict_by_feat)
+    replaces(BaseHead, 'loss_by_feat')(in_float32)
+    replaces(BaseHead, 'predict_by_feat')(in_float32)
 
 
 def compile_around_samples() -> None:

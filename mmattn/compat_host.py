@@ -17,6 +17,42 @@ from typing import Any
 import numpy as np
 
 
+def replaces(owner: Any, name: str) -> Callable[[Callable], None]:
+    """Put a function in the place of another one, once.
+
+    Args:
+        owner: Class or module that has the other one.
+        name: Its name there.
+
+    Returns:
+        Decorator of the new function, which gets the other one before the arguments.
+
+    Example:
+        >>> class Door:
+        ...     def say(self):
+        ...         return 'open'
+        >>> @replaces(Door, 'say')
+        ... def say(original, self):
+        ...     return f'{original(self)} wide'
+        >>> Door().say()
+        'open wide'
+    """
+
+    def replace(function: Callable) -> None:
+        original = getattr(owner, name)
+        if hasattr(original, '_mmattn_replaced'):
+            return
+
+        @wraps(original)
+        def replacement(*args: Any, **kwargs: Any) -> Any:
+            return function(original, *args, **kwargs)
+
+        replacement._mmattn_replaced = True  # type: ignore[attr-defined]
+        setattr(owner, name, replacement)
+
+    return replace
+
+
 class OlderNumpy(ModuleType):
     """NumPy with the names that it has dropped; what it still has comes first.
 
@@ -138,19 +174,12 @@ def write_videos_with_moviepy_2(module: ModuleType) -> None:
         module: ``mmaction.visualization.video_backend``.
     """
     for backend in (module.LocalVisBackend, module.TensorboardVisBackend):
-        if hasattr(backend.add_video, '_mmattn_moviepy'):
-            continue
-        backend.add_video = _with_editor(backend.add_video)
+        replaces(backend, 'add_video')(_with_editor)
 
 
-def _with_editor(original: Callable) -> Callable:
-    @wraps(original)
-    def add_video(*args: Any, **kwargs: Any) -> Any:
-        with _moviepy_editor():
-            return original(*args, **kwargs)
-
-    add_video._mmattn_moviepy = True  # type: ignore[attr-defined]
-    return add_video
+def _with_editor(original: Callable, *args: Any, **kwargs: Any) -> Any:
+    with _moviepy_editor():
+        return original(*args, **kwargs)
 
 
 REPAIRS: dict[str, Callable[[ModuleType], None]] = {

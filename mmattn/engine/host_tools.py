@@ -7,7 +7,6 @@ stays and means the same.
 
 import argparse
 import contextlib
-import functools
 import importlib.util
 import logging
 import os
@@ -23,6 +22,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmattn.compat import require_detection, score_in_float32
+from mmattn.compat_host import replaces
 from mmattn.engine.hooks.divergence_hook import DivergedError
 from mmattn.models.weights.checkpoints import last_saved
 from mmattn.registry import check_arguments
@@ -129,18 +129,12 @@ def shorten_console() -> None:
 
     Before the first loss the console shows the config and few lines more.
     """
-    build_logger = Runner.build_logger
-    if hasattr(build_logger, '_mmattn_short'):
-        return
 
-    @functools.wraps(build_logger)
-    def build(self: Any, *args: Any, **options: Any) -> Any:
-        logger = build_logger(self, *args, **options)
+    @replaces(Runner, 'build_logger')
+    def build_logger(original: Any, self: Any, *args: Any, **options: Any) -> Any:
+        logger = original(self, *args, **options)
         calm_console(logger)
         return logger
-
-    build._mmattn_short = True  # type: ignore[attr-defined]
-    Runner.build_logger = build
 
 
 def calm_console(
