@@ -7,6 +7,7 @@ import pytest
 import torch
 from mmaction.registry import MODELS
 from mmengine.model import BaseModule
+from small_systems import SLOW_ONLY
 from torch import nn
 from torch.nn import functional as F
 
@@ -20,21 +21,12 @@ def recognizer(kind, backbone, channels, **options):
     return MODELS.build({**config, **options})
 
 
-SLOW_ONLY = dict(
-    type='ResNet3dSlowOnly',
-    depth=18,
-    pretrained=None,
-    conv1_kernel=(1, 7, 7),
-    inflate=(0, 0, 1, 1),
-)
-
-
 @pytest.mark.parametrize(
     'depth, kind, backbone, channels',
     [
         (18, 'Recognizer2D', dict(type='ResNet', depth=18), 512),
         (50, 'Recognizer2D', dict(type='ResNet', depth=50), 2048),
-        (18, 'Recognizer3D', SLOW_ONLY, 512),
+        (18, 'Recognizer3D', SLOW_ONLY | dict(base_channels=64), 512),
         (11, 'Recognizer3D', dict(type='C3D'), 4096),
         (16, 'Recognizer2D', dict(type='mmattn.VGG', out='fc7'), 4096),
         (48, 'Recognizer2D', dict(type='mmattn.InceptionV3'), 2048),

@@ -14,6 +14,14 @@ SIZE = (48, 64)  # height and width of AVA's frames
 VGG = dict(type='mmattn.VGG', depth=11, batch_norm=True, base_channels=4)
 TSN = dict(type='TSNHead', num_classes=K, in_channels=32, dropout_ratio=0)
 TSN.update(init_std=0.5, average_clips='prob')
+SLOW_ONLY = dict(
+    type='ResNet3dSlowOnly',
+    depth=18,
+    pretrained=None,
+    base_channels=4,
+    conv1_kernel=(1, 7, 7),
+    inflate=(0, 0, 1, 1),
+)
 SE = dict(channel_attention=dict(type='mmattn.SqueezeExcitation', reduction=2))
 SEQUENCE = dict(num_classes=K, num_segments=T, average_clips='prob')
 PYRAMID = dict(
@@ -78,6 +86,12 @@ REGIONS = dict(
     ),
     pos_weight=1.0,
 )
+EXTRACTOR = dict(
+    type='SingleRoIExtractor3D',
+    output_size=3,
+    featmap_stride=16,
+    with_temporal_pool=False,
+)
 DETECTOR = dict(
     type='FastRCNN',
     _scope_='mmdet',
@@ -93,12 +107,7 @@ DETECTOR = dict(
     ),
     roi_head=dict(
         type='mmattn.ActionRoIHead',
-        bbox_roi_extractor=dict(
-            type='SingleRoIExtractor3D',
-            output_size=3,
-            featmap_stride=16,
-            with_temporal_pool=False,
-        ),
+        bbox_roi_extractor=EXTRACTOR,
         shared_head=dict(type='mmattn.SlowFastSharedHead', in_channels=32),
         bbox_head=dict(
             type='mmattn.ActionBBoxHead', in_channels=128, num_classes=4, topk=(2,)

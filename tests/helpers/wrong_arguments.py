@@ -27,7 +27,7 @@ TINY_LSTM = dict(
 )
 TINY_TSN = dict(
     type='mmattn.SegmentRecognizer',
-    backbone=dict(type='mmattn.VGG', depth=11, fc_channels=8, input_size=32),
+    backbone=TINY_VGG,
     cls_head=dict(type='TSNHead', num_classes=3, in_channels=8),
 )
 ROI_HEAD = dict(
@@ -35,6 +35,17 @@ ROI_HEAD = dict(
         type='SingleRoIExtractor3D', output_size=3, featmap_stride=16
     ),
     bbox_head=dict(type='mmattn.ActionBBoxHead', in_channels=8, topk=()),
+)
+VIDEOS = dict(
+    ann_file='{data}/videos.txt',
+    pipeline=[],
+    data_prefix=dict(video='{data}/videos'),
+)
+FLOW = dict(
+    ann_file='{data}/flow.txt',
+    pipeline=[],
+    data_prefix=dict(img='{data}/flow'),
+    modality='Flow',
 )
 GIVEN = {  # what cannot do without arguments
     'SpatialSelfAttention': dict(in_channels=8),
@@ -95,31 +106,11 @@ GIVEN = {  # what cannot do without arguments
         pipeline=[],
         data_prefix=dict(feature='{data}/features'),
     ),
-    'ActionVideoDataset': dict(
-        ann_file='{data}/videos.txt',
-        pipeline=[],
-        data_prefix=dict(video='{data}/videos'),
-    ),
-    'ActionFrameDataset': dict(
-        ann_file='{data}/flow.txt',
-        pipeline=[],
-        data_prefix=dict(img='{data}/flow'),
-        modality='Flow',
-    ),
+    'ActionVideoDataset': VIDEOS,
+    'ActionFrameDataset': FLOW,
     'TwoStreamDataset': dict(
-        rgb=dict(
-            type='mmattn.ActionVideoDataset',
-            ann_file='{data}/videos.txt',
-            pipeline=[],
-            data_prefix=dict(video='{data}/videos'),
-        ),
-        flow=dict(
-            type='mmattn.ActionFrameDataset',
-            ann_file='{data}/flow.txt',
-            pipeline=[],
-            data_prefix=dict(img='{data}/flow'),
-            modality='Flow',
-        ),
+        rgb=dict(VIDEOS, type='mmattn.ActionVideoDataset'),
+        flow=dict(FLOW, type='mmattn.ActionFrameDataset'),
     ),
     'SeededSampler': dict(dataset=range(7)),
     'FlowTenCrop': dict(crop_size=8),

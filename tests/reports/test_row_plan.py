@@ -6,18 +6,13 @@ import shlex
 from pathlib import Path
 
 import pytest
+from paper_rows import make_row
 
 from mmattn.reports.row_batches import batch_of, fit_batch, fit_plan
 from mmattn.reports.row_commands import process_words, row_commands, shell_line
 from mmattn.reports.row_costs import FILE
 from mmattn.reports.row_plan import Step, plan_rows
-from mmattn.reports.rows import (
-    Features,
-    PaperRow,
-    find_rows,
-    load_config,
-    load_rows,
-)
+from mmattn.reports.rows import Features, find_rows, load_config, load_rows
 from mmattn.utils.configs import configs_root, find_config
 
 ROWS = load_rows()
@@ -26,19 +21,6 @@ TOOLS = {path.stem for path in Path('tools').resolve().rglob('*.py')}
 CHECKPOINT = re.compile(r'\$\(cat (\S+)/last_checkpoint\)')
 CONFIGS = {path.name for path in configs_root().rglob('*.py')}
 MEAN = 'top-1, mean over the 3 splits'
-
-
-def make_row(**changes):
-    values = dict(
-        key='k',
-        paper='p',
-        table='1',
-        row='r',
-        dataset='d',
-        metric='top-1, split 1',
-        configs=('a_8xb8-x.py',),
-    )
-    return PaperRow(**{**values, **changes})
 
 
 def names(plan, kind):

@@ -4,12 +4,12 @@ import re
 
 import pytest
 import yaml
+from paper_rows import make_row
 
 from mmattn.reports.claims import with_part
 from mmattn.reports.row_tables import rows_page, rows_table
 from mmattn.reports.rows import (
     Measurement,
-    PaperRow,
     config_path,
     distinct_runs,
     find_rows,
@@ -20,20 +20,6 @@ from mmattn.reports.rows import (
 
 ROWS = load_rows()
 OURS = Measurement(51.26, (50.0, 52.52), '2026-01-02', {'torch': '2.13.0'}, '4 x X')
-
-
-def make_row(**changes):
-    values = dict(
-        key='k',
-        paper='p',
-        table='1',
-        row='r',
-        dataset='d',
-        metric='top-1, split 1',
-        figure=50.0,
-        configs=('a.py',),
-    )
-    return PaperRow(**{**values, **changes})
 
 
 def test_temporal_lstm_has_the_papers_figures():
@@ -124,7 +110,7 @@ def write_rows(folder, **changes):
 def test_reading_a_file(tmp_path):
     write_rows(tmp_path, options=['x=1'])
     (tmp_path / 'a.py').touch()
-    assert load_rows(tmp_path) == [make_row(table='1', figure=50, options=('x=1',))]
+    assert load_rows(tmp_path) == [make_row(configs=('a.py',), options=('x=1',))]
 
 
 @pytest.mark.parametrize(
@@ -158,9 +144,10 @@ def test_table_lists_every_row():
     lines = rows_table(rows).splitlines()
     assert len(lines) == 5
     assert '| d | no figure | not run |' in lines[4]
-    assert '| 50.0 | 51.3 | [a.py](a.py) |' in lines[2]
+    assert '| 50.0 | 51.3 | [a_8xb8-x.py](a_8xb8-x.py) |' in lines[2]
     assert (
-        '| 84.88 | not run | [a.py](a.py) | `fuse_scores --weights 1 2` |' in lines[3]
+        '| 84.88 | not run | [a_8xb8-x.py](a_8xb8-x.py) | `fuse_scores --weights 1 2` |'
+        in lines[3]
     )
     assert {line.count('|') for line in lines} == {8}
 
@@ -186,8 +173,8 @@ def test_table_of_a_paper_holds_its_baselines():
     assert [row.row for row in rows_of_paper(rows, 'k')] == ['first', 'baseline', 'own']
     lines = rows_table(rows_of_paper(rows, 'k'), 'k').splitlines()[2:]
     assert lines[1].startswith('| 1 | baseline | ')
-    assert '[a.py](../base/a.py)' in lines[1]
-    assert '[a.py](a.py)' in lines[2]
+    assert '[a_8xb8-x.py](../base/a_8xb8-x.py)' in lines[1]
+    assert '[a_8xb8-x.py](a_8xb8-x.py)' in lines[2]
     assert len(rows_of_paper(rows, 'base')) == 3
 
 

@@ -6,19 +6,11 @@ from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 from mmaction.utils import GradCAM
 from reference.grad_cam import maps_of_linear_head
+from small_systems import SLOW_ONLY
 from torch.nn import functional as F
 
 from mmattn.visualization.class_weightings import WEIGHTINGS, class_maps
 from mmattn.visualization.grad_cam import find_layer, grad_cam, layer_names
-
-SLOW_ONLY = dict(
-    type='ResNet3dSlowOnly',
-    depth=18,
-    pretrained=None,
-    base_channels=4,
-    conv1_kernel=(1, 7, 7),
-    inflate=(0, 0, 1, 1),
-)
 
 
 def net_2d(channels=3, **backbone):

@@ -10,6 +10,7 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from PIL import Image
+from small_systems import SLOW_ONLY
 
 import mmattn
 from mmattn.datasets.optical_flow import flow_fields, flow_function
@@ -25,14 +26,6 @@ COMPUTED_FLOW = 'tsn_in1k-pre-bninception_8xb8-5x1x3-100e_ucf101-split1-dis-flow
 SE = dict(after='layer3', module=dict(type='mmattn.SqueezeExcitation'))
 RESNET = dict(type='ResNet', depth=18)
 ATTENDED = dict(type='mmattn.AttentionBackbone', backbone=RESNET, attentions=[SE])
-SLOW_ONLY = dict(
-    type='ResNet3dSlowOnly',
-    depth=18,
-    pretrained=None,
-    base_channels=4,
-    conv1_kernel=(1, 7, 7),
-    inflate=(0, 0, 1, 1),
-)
 
 
 def config(backbone, head, channels, clip_len=1, num_clips=3):

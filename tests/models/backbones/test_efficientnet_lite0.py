@@ -6,10 +6,7 @@ import pytest
 import torch
 from mmengine.registry import init_default_scope
 from reference.published import seeded_weights
-from staged_checks import (
-    check_flow_initialization,
-    fill,
-)
+from staged_checks import check_flow_initialization, fill
 
 import mmattn.models  # noqa: F401  (registers)
 from mmattn.models.backbones.efficientnet_lite0 import (
@@ -22,7 +19,6 @@ from mmattn.models.backbones.efficientnet_lite0 import (
 from mmattn.registry import MODELS
 
 STAGES = tuple(EfficientNetLite0.stages)
-SHORT = dict(base_channels=8, out='stage3')
 PRETRAINED = dict(type='Pretrained', checkpoint=PACKAGED)
 PREPROCESSOR = dict(mean=[MEAN] * 3, std=[STD] * 3)
 NUM_PARAMETERS = 4_652_008 - 1_281_000  # without the classifier

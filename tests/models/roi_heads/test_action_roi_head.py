@@ -6,7 +6,7 @@ import torch
 from mmaction.structures import ActionDataSample
 from mmengine.config import ConfigDict
 from mmengine.structures import InstanceData
-from small_systems import REGIONS
+from small_systems import EXTRACTOR, REGIONS
 
 from mmattn.registry import MODELS
 
@@ -24,12 +24,7 @@ def make(test_cfg=None, shared=None, **options):
         dict(
             type='mmattn.ActionRoIHead',
             _scope_='mmdet',
-            bbox_roi_extractor=dict(
-                type='SingleRoIExtractor3D',
-                output_size=3,
-                featmap_stride=16,
-                with_temporal_pool=False,
-            ),
+            bbox_roi_extractor=EXTRACTOR,
             shared_head=shared,
             bbox_head=dict(
                 type='mmattn.ActionBBoxHead',
