@@ -12,6 +12,7 @@ python tools/paper_rows.py --record work_dirs/rows
 python tools/paper_rows.py --write-pages
 """
 
+import argparse
 import json
 import sys
 import tempfile
@@ -88,12 +89,8 @@ def list_rows(rows: list[PaperRow], kind: str, processes: int) -> None:
             print(f'    {command}')
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the tool.
-
-    Args:
-        argv: Its arguments, those of the process by default.
-    """
+def read_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Read what is wanted, and refuse what this machine cannot do."""
     parser = tool_parser(__doc__)
     parser.add_argument('rows', nargs='*', metavar='ROW', help='rows; all by default')
     parser.add_argument('--key', help='only the rows of this system')
@@ -135,6 +132,18 @@ def main(argv: Sequence[str] | None = None) -> int:
             parser.error(f'--{name}: expected a number above 0, got {value}')
     if args.device == 'cuda' and not torch.cuda.is_available():
         parser.error('--device: expected a GPU for cuda, got none here')
+    if args.run and not args.device and not torch.cuda.is_available():
+        parser.error('--run: expected a GPU, or --device cpu, got neither')
+    return args
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the tool.
+
+    Args:
+        argv: Its arguments, those of the process by default.
+    """
+    args = read_arguments(argv)
     all_rows = load_rows()
     rows = find_rows(all_rows, args.rows) if args.rows else all_rows
     rows = [row for row in rows if args.key in (None, row.key)]
@@ -155,8 +164,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     device = args.device or (
         'cuda' if torch.cuda.is_available() or args.plan else 'cpu'
     )
-    if args.run and not args.device and not torch.cuda.is_available():
-        parser.error('--run: expected a GPU, or --device cpu, got neither')
     processes = args.gpus or max(1, torch.cuda.device_count())
     plan = plan_rows(rows, args.out, device=device)
     if args.scale == 'tiny':

@@ -8,6 +8,7 @@ frame in order and never seeks.
 
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -115,25 +116,24 @@ class Film(NamedTuple):
 def films() -> Iterator[Film]:
     """Every codec in every container, with each group of pictures and each extra."""
     for codec, containers in CONTAINERS.items():
-        for container in containers:
-            if codec == 'mjpeg':
-                yield Film(codec, container, 'short', b_frames=False)
-                continue
-            for gop in GOPS:
-                for b_frames in (False, True):
-                    # Without frames that lead it, an open group is a closed one.
-                    if (b_frames or gop != 'open') and not (
-                        b_frames and codec == 'wmv2'
-                    ):
-                        yield Film(codec, container, gop, b_frames)
+        for container, (gop, b_frames) in product(containers, _groups(codec)):
+            yield Film(codec, container, gop, b_frames)
     for extra, containers in EXTRAS.items():
         for container in containers:
             for codec in USUAL_CODECS.get(container, ('h264', 'mpeg4')):
                 yield Film(codec, container, extra=extra)
     yield Film('mpeg4', 'avi', extra='joined')
-    for container in ('mp4', 'mov', 'mkv'):
-        for codec in ('h264', 'hevc'):
-            yield Film(codec, container, 'open', extra='trimmed')
+    for container, codec in product(('mp4', 'mov', 'mkv'), ('h264', 'hevc')):
+        yield Film(codec, container, 'open', extra='trimmed')
+
+
+def _groups(codec: str) -> list[tuple[str, bool]]:
+    """The groups of pictures that a codec has, without and with B-frames."""
+    if codec == 'mjpeg':
+        return [('short', False)]
+    every = product(GOPS, (False,) if codec == 'wmv2' else (False, True))
+    # Without frames that lead it, an open group is a closed one.
+    return [group for group in every if group != ('open', False)]
 
 
 def paint(number: int, size: tuple[int, int] = SIZE) -> np.ndarray:

@@ -116,13 +116,8 @@ def draw_grad_cams(
     known = {name: names_of_classes(model, classes) for name, model in models.items()}
     if not set(formats) <= set(FORMATS):
         raise ValueError(f'formats: expected some of {FORMATS}, got {tuple(formats)}')
-    missing = [str(video) for video in videos if not Path(video).exists()]
-    if missing:
-        raise ValueError(f'videos: expected files or folders, got {missing}')
-    if rgb is not None:
-        for video in videos:
-            find_rgb(Path(video), rgb)
-    parts = find_video_parts(list(models.values()), list(map(Path, videos)), persons)
+    paths = _checked_videos(videos, rgb)
+    parts = find_video_parts(list(models.values()), paths, persons)
     pictures: list[Path] = []
     broken: list[str] = []
     stems = numbered_names(part.stem for part in parts)
@@ -155,6 +150,18 @@ def draw_grad_cams(
             save_sheet(path, rows, numbers, title=title, num_columns=num_columns)
             pictures.append(path)
     return pictures, broken
+
+
+def _checked_videos(videos: Sequence[str | Path], rgb: str | Path | None) -> list[Path]:
+    """Paths that exist, and of which RGB is there if it is wanted."""
+    paths = [Path(video) for video in videos]
+    missing = [str(path) for path in paths if not path.exists()]
+    if missing:
+        raise ValueError(f'videos: expected files or folders, got {missing}')
+    if rgb is not None:
+        for path in paths:
+            find_rgb(path, rgb)
+    return paths
 
 
 def _part_for(model: Any, part: VideoPart, rgb: str | Path | None) -> VideoPart:

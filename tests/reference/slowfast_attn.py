@@ -7,6 +7,8 @@ import math
 
 import numpy as np
 
+POOLS = {'avg': np.mean, 'max': np.max}
+
 
 def conv(W, x):
     """Same-padded convolution of x (C, T, H, W) with W (D, C, kt, ky, kx)."""
@@ -126,11 +128,9 @@ def slowfast(
         W, bias = state['reduce.weight'], state['reduce.bias']
         x = conv(W, x) + bias.reshape(-1, 1, 1, 1)
     outputs = []
+    kinds = ['spatial'] * spatial_branches + ['temporal'] * temporal_branches
     for speed in ('slow', 'fast'):
-        for kind in ('spatial', 'temporal'):
-            wanted = spatial_branches if kind == 'spatial' else temporal_branches
-            if not wanted:
-                continue
+        for kind in kinds:
             branch, y = f'{kind}_{speed}', x
             for n in range(num_layers):
                 k = 2 * n  # a norm, or its place, is behind each
@@ -142,10 +142,8 @@ def slowfast(
                 if norm == 'layer':
                     at = f'branches.{branch}.{k + 1}'
                     y = layer_norm(y, state[f'{at}.weight'], state[f'{at}.bias'])
-            if pool == 'avg':
-                y = y.mean(axis=(1, 2, 3)).reshape(-1, 1, 1, 1)
-            elif pool == 'max':
-                y = y.max(axis=(1, 2, 3)).reshape(-1, 1, 1, 1)
+            if pool in POOLS:
+                y = POOLS[pool](y, axis=(1, 2, 3)).reshape(-1, 1, 1, 1)
             if norm == 'pooled':
                 at = f'pooled_norms.{branch}'
                 y = layer_norm(y, state[f'{at}.weight'], state[f'{at}.bias'])

@@ -81,15 +81,9 @@ def find_whole_checkpoint(folder: str | Path) -> str | None:
         faults.append(f'{path}: {fault}')
     elif marker.is_file():
         faults.append(f'{marker}: it is empty')
-    others = []
-    for path in sorted(Path(folder).glob('*.pth')):
-        try:
-            content = torch.load(path, map_location='cpu', mmap=True, weights_only=True)
-            if 'optimizer' in content:
-                others.append((content['meta']['iter'], path))
-        except Exception as error:  # of any kind, as the file may hold anything
-            faults.append(f'{path}: {type(error).__name__}')
-    for _, path in sorted(others, reverse=True):
+    others, unreadable = _resumable(folder)
+    faults += unreadable
+    for path in others:
         fault = checkpoint_fault(path)
         if fault is None:
             reasons = '; '.join(faults) or f'there is no {MARKER}'
@@ -102,6 +96,19 @@ def find_whole_checkpoint(folder: str | Path) -> str | None:
             f'({"; ".join(faults)}); remove {marker} to begin anew'
         )
     return None
+
+
+def _resumable(folder: str | Path) -> tuple[list[Path], list[str]]:
+    """Checkpoints with an optimizer's state, newest first, and why others are none."""
+    found, faults = [], []
+    for path in sorted(Path(folder).glob('*.pth')):
+        try:
+            content = torch.load(path, map_location='cpu', mmap=True, weights_only=True)
+            if 'optimizer' in content:
+                found.append((content['meta']['iter'], path))
+        except Exception as error:  # of any kind, as the file may hold anything
+            faults.append(f'{path}: {type(error).__name__}')
+    return [path for _, path in sorted(found, reverse=True)], faults
 
 
 def last_saved(folder: str | Path) -> str:
