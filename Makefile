@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 GPU_PYTHON ?= $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON))
 
-.PHONY: help demo test setup setup-compiled matrix test-compiled lint format types unit quick test-slow fuzz rows docs bench gpu clean
+.PHONY: help demo test setup setup-compiled matrix test-compiled lint format types unit coverage quick test-slow fuzz rows docs bench gpu clean
 
 help:  ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -17,7 +17,9 @@ demo:  ## set up, train and test on made videos, or yours: make demo VIDEOS=fold
 	@PYTHON=$(PYTHON) tools/setup_env.sh user $(VENV)
 	@$(BIN)/python tools/demo.py $(if $(VIDEOS),--videos "$(VIDEOS)")
 
-test: setup lint types unit test-slow fuzz rows docs  ## the whole check, as CI runs it
+test: setup lint  ## the whole check, as CI runs it
+	@$(MAKE) --output-sync=target -j $(WORKERS) types fuzz docs
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 setup:
 	@PYTHON=$(PYTHON) tools/setup_env.sh dev $(VENV)
@@ -43,7 +45,10 @@ format: setup  ## rewrite the code in the project's format
 types: setup
 	$(BIN)/mypy
 
-unit: setup  ## fast tests with coverage
+unit: setup  ## fast tests
+	$(BIN)/pytest -n $(WORKERS) -m 'not slow and not rows'
+
+coverage: setup  ## fast tests, and the lines that none of them reaches; twice as long
 	$(BIN)/pytest -n $(WORKERS) -m 'not slow and not rows' --cov --cov-report=term:skip-covered
 
 quick: setup  ## after each change: rules, and the tests that fit into a minute

@@ -5,6 +5,7 @@ fault is absent, and may run any number of times.  :func:`repair_stack` runs
 them all when :mod:`mmattn` is imported.
 """
 
+import ast
 import contextlib
 import functools
 import importlib.abc
@@ -46,6 +47,7 @@ def repair_stack() -> None:
     remove_checkpoints_last()
     distribute_without_cuda()
     find_configs_by_package()
+    lay_out_configs_once()
     compile_around_samples()
     refuse_scores_of_nan()
     repair_on_import()
@@ -459,6 +461,23 @@ def score_in_float32() -> None:
 
     replaces(BaseHead, 'loss_by_feat')(in_float32)
     replaces(BaseHead, 'predict_by_feat')(in_float32)
+
+
+def lay_out_configs_once() -> None:
+    """Keep the laid out text of the last configs.
+
+    MMEngine lays out a run's config six times and more, also for each checkpoint, and
+    each time takes as long as some training steps.
+    """
+    from mmengine.config import config
+
+    @functools.lru_cache(maxsize=4)
+    def laid_out(original: Any, text: str, options: str) -> tuple[str, bool]:
+        return original(text, **ast.literal_eval(options))
+
+    @replaces(config, 'FormatCode')
+    def format_code(original: Any, text: str, **options: Any) -> tuple[str, bool]:
+        return laid_out(original, text, repr(options))
 
 
 def compile_around_samples() -> None:

@@ -1,5 +1,6 @@
 """Shared fixtures."""
 
+import gc
 import os
 import random
 import runpy
@@ -30,6 +31,11 @@ def pytest_collection_modifyitems(config, items):
         path = item.path.relative_to(ROOT) if ROOT in item.path.parents else item.path
         function = getattr(item, 'originalname', item.name)
         item.extra_keyword_matches.update(names.get((path.as_posix(), function), ()))
+
+
+def pytest_collection_finish():
+    """MMEngine collects garbage for each data set: not among what is imported."""
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -396,3 +396,18 @@ def test_compile_in_a_config(shrunk, tmp_path):
     assert plain.keys() == compiled.keys()
     for name, weight in plain.items():
         torch.testing.assert_close(compiled[name], weight, msg=name)
+
+
+def test_a_config_is_laid_out_once(monkeypatch):
+    calls = []
+
+    def count(text, **options):
+        calls.append(text)
+        return text.upper(), True
+
+    monkeypatch.setattr('mmengine.config.config.FormatCode', count)
+    compat.lay_out_configs_once()
+    compat.lay_out_configs_once()
+    texts = [Config(dict(a=value)).pretty_text for value in (1, 2, 1)]
+    assert texts == ['A=1', 'A=2', 'A=1']
+    assert calls == ['a=1', 'a=2']

@@ -81,14 +81,24 @@ def test_a_step_under_autocast(system, dtype, device, tmp_path):
     assert all(g.dtype == torch.float32 for g in gradients.values())
 
 
-@on_devices
+# Compiling a system's code takes a minute of a CPU: all are traced, two compiled there.
+COMPILED = [
+    *((system, 'aot_eager', 'cpu') for system in RECOGNIZERS),
+    *((system, 'inductor', 'cpu') for system in ('temporal_lstm', 'convlstm')),
+    *(
+        pytest.param(system, 'inductor', *CUDA.values, marks=CUDA.marks)
+        for system in RECOGNIZERS
+    ),
+]
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings('ignore')  # the compiler warns of what it does itself
-@of_systems
-def test_a_compiled_step(system, device, tmp_path):
+@pytest.mark.parametrize('system, backend, device', COMPILED)
+def test_a_compiled_step(system, backend, device, tmp_path):
     model, videos, samples = prepared(system, device, tmp_path)
     expected = train_step(model, videos, samples)
-    model.forward = torch.compile(model.forward)
+    model.forward = torch.compile(model.forward, backend=backend)
     assert_same_step(train_step(model, videos, samples), expected)
 
 

@@ -120,7 +120,7 @@ def test_dry_run_lists_the_tests(tmp_path):
     assert 'no GPU here' in told.stdout
     for part in (
         'benchmarks/stbta.py --device cuda',
-        'tests/test_devices.py::test_a_compiled_step[stbta-cuda]',
+        'tests/test_devices.py::test_a_compiled_step[stbta-inductor-cuda]',
         'tests/test_devices.py::test_full_checkpoint_of_fsdp[convlstm-cuda]',
         'tests/engine/test_sync_batch_norm.py::test_sync_batch_norm_sees',
     ):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from mmattn.__main__ import main
+from mmattn.comparison.training import Recipe
 from mmattn.synthetic import VideoOptions, render_clip
 
 pytest.importorskip('efficientnet_lite_pytorch')
@@ -51,6 +52,8 @@ def figures(text):
 
 @pytest.mark.slow
 def test_the_command_prints_the_figures_of_the_bench(tmp_path, monkeypatch, capsys):
+    recipes = [Recipe(updates=20), Recipe(updates=20, lr=1e-2)]
+    monkeypatch.setattr('mmattn.comparison.training.RECIPES', recipes)
     options = ['--systems', 'none,pyramid', '--seeds', '1', '--out']
     generated = ['--clips', '2', '--hardness', '0', '--systems', 'none', '--seeds', '1']
     monkeypatch.setattr(

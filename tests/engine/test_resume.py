@@ -1,12 +1,11 @@
 """A run that was killed and resumed ends as one that never was."""
 
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
+from forked import start
 from mmengine.config import Config
 
 from mmattn.testing import make_tiny_data, shrink
@@ -42,12 +41,7 @@ def write_config(name, folder):
 
 
 def train(config, work_dir, processes, *args, die_at=0):
-    command = [sys.executable, '-W', 'ignore']
-    if processes > 1:
-        command += ['-m', 'torch.distributed.run', f'--nproc_per_node={processes}']
-        command += ['--rdzv-backend=c10d', '--rdzv-endpoint=localhost:0']
-    command += [str(SCRIPT), str(config), str(work_dir), str(die_at), *args]
-    return subprocess.run(command, capture_output=True, text=True)
+    return start([SCRIPT, config, work_dir, die_at, *args], processes=processes)
 
 
 def final_weights(work_dir):

@@ -7,6 +7,7 @@ line; those that begin with LOSS should not be.
 """
 
 import ctypes
+import gc
 import itertools
 import json
 import os
@@ -284,6 +285,7 @@ def main():
     folder, seed, kills = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     rng = random.Random(seed)
     init_default_scope('mmengine')
+    gc.freeze()  # MMEngine collects garbage for each data set
     references, events = {}, []
 
     def refer(which, processes):

@@ -1,13 +1,8 @@
 """Plans of rows run: resumed, kept apart, averaged, and recorded as ours."""
 
 import json
-import os
 import pickle
-import runpy
 import subprocess
-import sys
-import traceback
-import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from forked import start
 from mmengine.config import Config
 
 from mmattn.reports import row_run
@@ -227,23 +223,8 @@ def test_results_of_rows_that_are_gone_are_refused(tools, tmp_path):
 
 
 def run_in_fork(words, env=None, check=False):
-    """Run a tool's words in a copy of this process, which has imported everything."""
-    child = os.fork()
-    if child:
-        return subprocess.CompletedProcess(words, os.waitpid(child, 0)[1])
-    status = 1
-    try:
-        torch.set_num_threads(1)
-        warnings.resetwarnings()  # errors in pytest, not where tools run
-        sys.argv = [str(word) for word in words[1:]]
-        runpy.run_path(sys.argv[0], run_name='__main__')
-    except SystemExit as end:
-        status = end.code or 0
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        os._exit(status)
+    """Run a tool's words in a process that has imported everything."""
+    return start(words[1:], env=env)
 
 
 KINDS = {

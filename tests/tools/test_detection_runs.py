@@ -1,14 +1,12 @@
 """Action detection by command lines: own data as its page says; AVA, with bars."""
 
 import json
-import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
+import forked
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -17,16 +15,12 @@ AVA = 'slowfast_attn{}_k400-pre-i3d-r50_8xb4-32x2x1-20e_ava21-rgb'
 pytestmark = [pytest.mark.det, pytest.mark.slow]
 
 
-def start(folder, *command, **env):
-    words = [str(word) for word in command]
+def start(folder, python, tool, *words, **env):
+    assert python == 'python'
     words = [
-        str(ROOT / word) if word.startswith(('tools/', 'configs/')) else word
-        for word in words
+        ROOT / word if str(word).startswith('configs/') else word for word in words
     ]
-    words[0] = sys.executable
-    result = subprocess.run(
-        words, cwd=folder, env={**os.environ, **env}, capture_output=True, text=True
-    )
+    result = forked.start([ROOT / tool, *words], folder=folder, env=env)
     assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-3000:]
     return result.stdout
 

@@ -1,12 +1,12 @@
 """The command-line tools from training to fused scores."""
 
 import json
-import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import forked
 import numpy as np
 import pytest
 import torch
@@ -24,15 +24,9 @@ BASELINES = (
 FEATURES = 'temporal_lstm_vgg16-fc6_1xb64-30x1-50e_ucf101-split1-rgb'
 
 
-def start(name, folder, *args, **env):
+def start(name, folder, *args):
     """Run a tool in a process of its own, with ``folder`` as its place."""
-    result = subprocess.run(
-        [sys.executable, TOOLS / name, *map(str, args)],
-        cwd=folder,
-        env={**os.environ, **env},
-        capture_output=True,
-        text=True,
-    )
+    result = forked.start([TOOLS / name, *args], folder=folder)
     assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-3000:]
     return result
 
@@ -51,7 +45,11 @@ def last_checkpoint(folder):
 @pytest.mark.slow
 def test_bf16_and_split_from_training_to_fused_scores(shrunk, tmp_path):
     config = write_config(shrunk(VIDEO), tmp_path / 'model.py')
-    run = start('train.py', tmp_path, config, '--bf16', '--split', 2, '--seed', 5)
+    command = [sys.executable, TOOLS / 'train.py', config, '--bf16', '--split', '2']
+    run = subprocess.run(
+        [*command, '--seed', '5'], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr[-3000:]
     before, first_loss, _ = run.stdout.partition('Epoch(train)')
     assert first_loss
     above, *after = before.split('Config:')
