@@ -489,18 +489,13 @@ def compile_around_samples() -> None:
     from mmengine.runner import Runner
     from mmengine.structures import BaseDataElement
 
-    original, set_metainfo = Runner._maybe_compile, BaseDataElement.set_metainfo
-    if hasattr(original, '_mmattn_around_samples'):
-        return
+    set_metainfo = BaseDataElement.set_metainfo
 
-    @functools.wraps(original)
-    def _maybe_compile(self: Any, target: str) -> None:
+    @replaces(Runner, '_maybe_compile')
+    def _maybe_compile(original: Any, self: Any, target: str) -> None:
         if self.cfg.get('compile'):
             BaseDataElement.set_metainfo = torch.compiler.disable(set_metainfo)
         original(self, target)
-
-    _maybe_compile._mmattn_around_samples = True  # type: ignore[attr-defined]
-    Runner._maybe_compile = _maybe_compile
 
 
 def find_configs_by_package() -> None:
