@@ -323,11 +323,8 @@ def _rows(path: File, layout: str, widths: tuple[int, ...]) -> Iterator[Row]:
 
 
 def _is_header(row: Row) -> bool:
-    return len(row) > 1 and not any(map(_is_number, row[1:])) and _has_words(row)
-
-
-def _has_words(row: Row) -> bool:
-    return any(_plain(field) in WORDS for field in row[1:])
+    has_words = any(_plain(field) in WORDS for field in row[1:])
+    return has_words and not any(map(_is_number, row[1:]))
 
 
 def _plain(field: str) -> str:

@@ -88,7 +88,7 @@ def train(
         ValueError: If an option or the data do not fit; says what is wrong with which.
         OSError: If a file is missing, or cannot be read or written.
     """
-    say = print if progress else _silent
+    say = print if progress else lambda *args: None
     if is_detection_folder(data):
         return train_detector(
             data,
@@ -115,7 +115,7 @@ def train(
         clips, split = split_videos(own.clips, share=share, seed=seed)
     except ValueError as error:  # what was left out may be why
         raise ValueError('\n'.join([str(error), *own.notes])) from None
-    plan = _for_classes(plan, own)
+    plan = replace(plan, num_classes=len(own.classes))
     notes = [*own.notes, split]
     say(_described(own))
     for note in notes:
@@ -145,7 +145,7 @@ def train(
             plan,
             model,
             maps or folder / 'maps',
-            device=_device(),
+            device='cuda' if torch.cuda.is_available() else 'cpu',
             progress=progress,
         )
         used = stored_config(plan, lists, budget, stored)
@@ -172,11 +172,6 @@ def _model(plan: Plan) -> Any:
     return model
 
 
-def _for_classes(plan: Plan, own: OwnVideos) -> Plan:
-    """The plan for the classes that are left."""
-    return replace(plan, num_classes=len(own.classes))
-
-
 def _default_folder(data: Path, plan: Plan) -> Path:
     return Path('work_dirs', f'{data.resolve().stem}-{_name(plan)}')
 
@@ -188,10 +183,6 @@ def _name(plan: Plan) -> str:
 def _cores() -> int:
     has_affinity = hasattr(os, 'sched_getaffinity')
     return len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
-
-
-def _device() -> str:
-    return 'cuda' if torch.cuda.is_available() else 'cpu'
 
 
 def _write_lists(folder: Path, own: OwnVideos, clips: list[Clip]) -> Lists:
@@ -221,7 +212,3 @@ def _planned(backbone: str, plan: Plan, budget: Budget) -> str:
         f'{_name(plan)} on {backbone} ({how}): {plan.num_frames} frames of a video, '
         f'{budget.epochs} epochs, batch {budget.batch}, learning rate {budget.rate:g}'
     )
-
-
-def _silent(*args: object) -> None:
-    """Print nothing."""

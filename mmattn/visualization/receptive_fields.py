@@ -113,7 +113,10 @@ def draw_receptive_fields(
             continue
         rows = _attend(model, seen, options)
         if others:
-            rows = _join([rows, *(_of_model(other, path, options) for other in others)])
+            more = (
+                _attend(other, read_video(other, path), options) for other in others
+            )
+            rows = _join([rows, *more])
         images = np.stack(list(seen.pictures().values()))
         height, width = rows.field.size
         what = f'{path.name} · fields of {width} x {height} pixels'
@@ -151,10 +154,6 @@ def _check_others(model: Any, others: Sequence[Any], options: FieldOptions) -> N
         raise ValueError(
             f'scales: expected none with several models, got {options.scales}'
         )
-
-
-def _of_model(model: Any, path: Path, options: FieldOptions) -> Rows:
-    return _attend(model, read_video(model, path), options)
 
 
 def _join(parts: Sequence[Rows]) -> Rows:
