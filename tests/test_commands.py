@@ -7,6 +7,7 @@ import re
 import runpy
 import shlex
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from unittest import mock
 
@@ -71,8 +72,13 @@ def parse(tool: Path, words: list[str]) -> None:
         raise Parsed
 
     assert tool.is_file(), tool
+    run_with(name, parse_and_end, tool, words)
+
+
+def run_with(name: str, method: Callable, tool: Path, words: Sequence[str]) -> None:
+    """Run a tool up to a method of its parsers that ends it."""
     with (
-        mock.patch.object(argparse.ArgumentParser, name, parse_and_end),
+        mock.patch.object(argparse.ArgumentParser, name, method),
         mock.patch.object(sys, 'argv', [str(tool), *words]),
         mock.patch.object(sys, 'path', [str(tool.parent), *sys.path]),
         mock.patch.dict(os.environ),
@@ -93,15 +99,7 @@ def options_of(tool: Path) -> set[str]:
             raise Parsed
         return original(self, *args, **options)  # ours, before the host's
 
-    with (
-        mock.patch.object(
-            argparse.ArgumentParser, 'parse_known_args', parse_known_args
-        ),
-        mock.patch.object(sys, 'argv', [str(tool)]),
-        mock.patch.dict(os.environ),
-        pytest.raises(Parsed),
-    ):
-        runpy.run_path(str(tool), run_name='__main__')
+    run_with('parse_known_args', parse_known_args, tool, ())
     return found
 
 

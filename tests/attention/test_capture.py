@@ -1,15 +1,14 @@
 """Attention maps reach the user whole, named, and only when asked for."""
 
 import copy
-import os
 import pickle
 import threading
 
 import numpy as np
 import pytest
 import torch
-import torch.multiprocessing as mp
 from torch import nn
+from two_processes import in_two_processes
 
 from mmattn.attention import capture as attention_maps
 from mmattn.attention.capture import (
@@ -501,11 +500,7 @@ def test_capture_and_by_sample_reject_what_they_cannot_use():
         records.by_sample(0)
 
 
-def _distributed_capture(rank, rendezvous, folder):
-    torch.set_num_threads(1)
-    torch.distributed.init_process_group(
-        'gloo', init_method=f'file://{rendezvous}', rank=rank, world_size=2
-    )
+def captured_by(rank):
     torch.manual_seed(0)
     model = nn.parallel.DistributedDataParallel(Recognizer(chunk=14))
     torch.manual_seed(rank)
@@ -515,27 +510,21 @@ def _distributed_capture(rank, rendezvous, folder):
     with capture_attention(model) as records:
         captured = model(video)
     captured.sum().backward()
-    result = {
+    return {
         'names': [record.name for record in records],
         'weights': records[1].map,
         'same': torch.equal(plain, captured),
         'video': video,
     }
-    torch.save(result, f'{folder}/{rank}.pth')
-    torch.distributed.barrier()
-    # Taking gloo's group down with the model right after a collective can deadlock:
-    # its thread waits for the interpreter lock that the destructor holds.
-    os._exit(0)
 
 
 @pytest.mark.slow
 def test_each_process_captures_its_own(tmp_path):
-    mp.spawn(_distributed_capture, args=(tmp_path / 'meet', tmp_path), nprocs=2)
+    processes = in_two_processes(captured_by, tmp_path)
     torch.manual_seed(0)
     model = Recognizer(chunk=14)
     weights = []
-    for rank in range(2):
-        found = torch.load(tmp_path / f'{rank}.pth')
+    for found in processes:
         assert found['names'] == ['backbone.0.pixels', 'cls_head.frame_weights']
         assert found['same']
         with capture_attention(model, names='cls_head.*') as records:

@@ -1,4 +1,3 @@
-import os
 import warnings
 import weakref
 from types import SimpleNamespace
@@ -8,9 +7,9 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import MODEL_WRAPPERS
 from mmengine.runner import Runner
-from torch import multiprocessing as mp
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
+from two_processes import in_two_processes
 
 from mmattn.inference.models import load_model
 from mmattn.registry import HOOKS
@@ -81,10 +80,7 @@ class Wraps:
         return MODEL_WRAPPERS.build(wrapper, default_args=dict(module=model))
 
 
-def _work(rank, folder):
-    torch.distributed.init_process_group(
-        'gloo', init_method=f'file://{folder}/meet', rank=rank, world_size=2
-    )
+def measure(rank):
     hook = HOOKS.build(dict(type='mmattn.ChannelsLastHook'))
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter('always')
@@ -105,7 +101,7 @@ def _work(rank, folder):
     sharded = Wraps(fsdp.strategy.model_wrapper)
     before = [(x.data_ptr(), x.stride()) for x in sharded.model.parameters()]
     hook.before_run(sharded)
-    found = dict(
+    return dict(
         replaced=old() is None and runner.model is wrapped,
         gradients=gradients,
         strides=strides,
@@ -113,14 +109,10 @@ def _work(rank, folder):
         sharded_stays=before
         == [(x.data_ptr(), x.stride()) for x in sharded.model.parameters()],
     )
-    torch.save(found, folder / f'{rank}.pth')
-    torch.distributed.barrier()
-    os._exit(0)  # as in test_distributed_equality
 
 
 def test_two_processes(tmp_path):
-    mp.spawn(_work, args=(tmp_path,), nprocs=2)
-    found = [torch.load(tmp_path / f'{rank}.pth') for rank in range(2)]
+    found = in_two_processes(measure, tmp_path)
     shares = []
     for rank in range(2):
         model = small()

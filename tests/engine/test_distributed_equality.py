@@ -4,7 +4,6 @@ With whole copies of the model (DistributedDataParallel) and with shards of it (
 """
 
 import importlib.util
-import os
 from contextlib import nullcontext
 
 import pytest
@@ -16,7 +15,7 @@ from mmengine.evaluator import Evaluator
 from mmengine.model.wrappers import MMFullyShardedDataParallel
 from mmengine.registry import MODEL_WRAPPERS, init_default_scope
 from small_systems import RECOGNIZERS, TRAINED, build, data_of
-from torch import multiprocessing as mp
+from two_processes import in_two_processes
 
 from mmattn.testing.ava import write_tiny_ava
 from mmattn.utils.configs import configs_root
@@ -76,22 +75,13 @@ def measure(system, folder, wrapper='none'):
     return logged, gradients, measured
 
 
-def _work(rank, folder):
-    torch.set_num_threads(1)
+def measure_all(rank, folder):
     init_default_scope('mmaction')
-    torch.distributed.init_process_group(
-        'gloo', init_method=f'file://{folder}/meet', rank=rank, world_size=2
-    )
-    found = {
+    return {
         (system, wrapper): measure(system, folder, wrapper)
         for system in SYSTEMS
         for wrapper in WRAPPERS
     }
-    torch.save(found, folder / f'{rank}.pth')
-    torch.distributed.barrier()
-    # Taking gloo's group down with the model right after a collective can deadlock:
-    # its thread waits for the interpreter lock that the destructor holds.
-    os._exit(0)
 
 
 @pytest.fixture(scope='module')
@@ -99,8 +89,7 @@ def shared(tmp_path_factory):
     """Folder of the data, and what each of two processes measured of each system."""
     folder = tmp_path_factory.mktemp('shared')
     write_tiny_ava(folder / 'ava')
-    mp.spawn(_work, args=(folder,), nprocs=2)
-    return folder, [torch.load(folder / f'{rank}.pth') for rank in range(2)]
+    return folder, in_two_processes(measure_all, folder, folder)
 
 
 @pytest.mark.slow

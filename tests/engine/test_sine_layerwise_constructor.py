@@ -1,15 +1,14 @@
 """Learning rates by depth, from the optimizer's construction to resuming."""
 
 import math
-import os
 
 import pytest
 import torch
 from mmaction.registry import MODELS
 from mmengine.optim import LinearLR, MultiStepLR, build_optim_wrapper
 from reference.sine_lr import sine_rates
-from torch import multiprocessing as mp
 from torch import nn
+from two_processes import in_two_processes
 
 from mmattn.engine.optimizers.layer_depths import layer_depths
 from mmattn.testing import build_runner
@@ -189,28 +188,18 @@ def samples_of_two():
     return chain(), torch.rand(2, 5)
 
 
-def _distributed_steps(rank, rendezvous, folder):
-    torch.set_num_threads(1)
-    torch.distributed.init_process_group(
-        'gloo', init_method=f'file://{rendezvous}', rank=rank, world_size=2
-    )
+def two_steps_of(rank):
     model, inputs = samples_of_two()
     parallel = nn.parallel.DistributedDataParallel(model)
-    found = two_steps(model, parallel, inputs[rank : rank + 1])
-    torch.save(found, f'{folder}/{rank}.pth')
-    torch.distributed.barrier()
-    # Taking gloo's group down with the model right after a collective can deadlock:
-    # its thread waits for the interpreter lock that the destructor holds.
-    os._exit(0)
+    return two_steps(model, parallel, inputs[rank : rank + 1])
 
 
 @pytest.mark.slow
 def test_two_processes_step_as_one(tmp_path):
-    mp.spawn(_distributed_steps, args=(tmp_path / 'meet', tmp_path), nprocs=2)
+    processes = in_two_processes(two_steps_of, tmp_path)
     model, inputs = samples_of_two()
     expected_rates, expected = two_steps(model, model, inputs)
-    for rank in range(2):
-        found_rates, found = torch.load(tmp_path / f'{rank}.pth')
+    for found_rates, found in processes:
         assert found_rates == expected_rates
         for name, x in expected.items():
             torch.testing.assert_close(found[name], x)

@@ -1,13 +1,11 @@
 """SyncBN in training mode: two processes normalize as one that has the whole batch."""
 
-import os
-
 import pytest
 import torch
 from mmengine.model import MMDistributedDataParallel, convert_sync_batchnorm
 from mmengine.registry import init_default_scope
 from small_systems import RECOGNIZERS, TRAINED, build, data_of
-from torch import multiprocessing as mp
+from two_processes import in_two_processes
 
 
 def step(model, videos, samples):
@@ -25,11 +23,8 @@ def state_of(model):
     return gradients, {k: v for k, v in kept.items() if 'running' in k}
 
 
-def _work(rank, folder):
+def measure(rank, folder):
     init_default_scope('mmaction')
-    torch.distributed.init_process_group(  # NCCL wants a GPU for each process
-        'gloo', init_method=f'file://{folder}/meet', rank=rank, world_size=2
-    )
     found = {}
     own = slice(rank * TRAINED // 2, (rank + 1) * TRAINED // 2)
     for system in RECOGNIZERS:
@@ -38,16 +33,13 @@ def _work(rank, folder):
         (videos, samples), _, _ = data_of(system, folder)
         loss = step(parallel, videos[own], samples[own])
         found[system] = loss, *state_of(model)
-    torch.save(found, folder / f'{rank}.pth')
-    torch.distributed.barrier()
-    os._exit(0)  # as in test_distributed_equality
+    return found
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='SyncBN needs a GPU')
 def test_sync_batch_norm_sees_the_whole_batch(tmp_path):
-    mp.spawn(_work, args=(tmp_path,), nprocs=2)
-    both = [torch.load(tmp_path / f'{rank}.pth') for rank in range(2)]
+    both = in_two_processes(measure, tmp_path, tmp_path)
     for system in RECOGNIZERS:
         model = build(system, norms_learn=True).cuda()
         (videos, samples), _, _ = data_of(system, tmp_path)

@@ -1,7 +1,5 @@
 """The reduction recognizer in pipelines, a runner and two processes."""
 
-import os
-
 import numpy as np
 import pytest
 import torch
@@ -10,7 +8,7 @@ from mmengine.dataset import Compose, pseudo_collate
 from mmengine.model import MMDistributedDataParallel
 from mmengine.registry import init_default_scope
 from reduction_models import CLASSES, HEAD, build, frames, samples, scores, total, vgg
-from torch import multiprocessing as mp
+from two_processes import in_two_processes
 
 from mmattn.testing import build_runner
 
@@ -174,11 +172,7 @@ def config(data, backbone, taps, channels):
     )
 
 
-def _distributed_step(rank, rendezvous, folder):
-    torch.set_num_threads(1)
-    torch.distributed.init_process_group(
-        'gloo', init_method=f'file://{rendezvous}', rank=rank, world_size=2
-    )
+def gradients_of(rank):
     init_default_scope('mmaction')
     torch.manual_seed(0)
     model, clips = everything_learns()
@@ -187,12 +181,7 @@ def _distributed_step(rank, rendezvous, folder):
     for _ in range(2):  # the second step fails if a parameter was not used
         model.zero_grad()
         total(parallel(clips[own], samples(2)[own], mode='loss')).backward()
-    grads = {name: p.grad for name, p in model.named_parameters()}
-    torch.save(grads, f'{folder}/{rank}.pth')
-    torch.distributed.barrier()
-    # Taking gloo's group down with the model right after a collective can deadlock:
-    # its thread waits for the interpreter lock that the destructor holds.
-    os._exit(0)
+    return {name: p.grad for name, p in model.named_parameters()}
 
 
 def everything_learns():
@@ -203,12 +192,11 @@ def everything_learns():
 
 @pytest.mark.slow
 def test_two_processes_have_the_gradient_of_one(tmp_path):
-    mp.spawn(_distributed_step, args=(tmp_path / 'meet', tmp_path), nprocs=2)
+    processes = in_two_processes(gradients_of, tmp_path)
     torch.manual_seed(0)
     model, clips = everything_learns()
     total(model(clips, samples(2), mode='loss')).backward()
-    for rank in range(2):
-        grads = torch.load(tmp_path / f'{rank}.pth')
+    for grads in processes:
         for name, parameter in model.named_parameters():
             torch.testing.assert_close(grads[name], parameter.grad)
             assert parameter.grad.any(), name
