@@ -26,8 +26,10 @@ def opens_videos(source: str) -> list[str]:
                 found.append(name)
             if name == 'cv2':
                 found += [x.name for x in node.names if x.name in CAPTURES]
-        elif isinstance(node, ast.Attribute) and node.attr == 'VideoCapture':
-            found.append(node.attr)
+        elif isinstance(node, ast.Attribute):
+            name = ast.unparse(node)
+            if name.startswith('mmcv.Video') or node.attr == 'VideoCapture':
+                found.append(name)
         elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(
             'import_module'
         ):
@@ -61,6 +63,7 @@ def test_ways_to_open_videos_are_seen():
         'from av.stream import Disposition',
         'import cv2\ncv2.VideoCapture(0)',
         'from cv2 import VideoCapture',
+        "mmcv.VideoReader('x.mp4')",
         "importlib.import_module('decord')",
     ):
         assert opens_videos(source), source

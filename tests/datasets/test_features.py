@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from mmengine.registry import DATASETS
 from small_files import write_list
 
 from mmattn.datasets import BrokenVideoError, FeatureDataset
@@ -87,13 +86,3 @@ def test_prefix(features):
     assert data[0]['inputs'].shape == (10, 11)
     with pytest.raises(ValueError, match=r'expected `data_prefix=dict\(feature=...\)`'):
         dataset(features, data_prefix={'video': 'a'})
-
-
-def test_builds_from_config(features):
-    cfg = {
-        'type': 'mmattn.FeatureDataset',
-        'ann_file': str(features / 'list.txt'),
-        'data_prefix': {'feature': str(features)},
-        'pipeline': PIPELINE,
-    }
-    assert len(DATASETS.build(cfg)) == 2

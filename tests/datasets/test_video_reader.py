@@ -3,7 +3,6 @@
 import gc
 import os
 from itertools import pairwise
-from pathlib import Path
 
 import av
 import cv2
@@ -231,21 +230,6 @@ def test_a_reader_opened_after_a_fork(plain):
         with open_video(plain, num_threads=2) as reader:
             os._exit(number_of(reader.read([31])[0]))
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 31
-
-
-def test_only_the_reader_opens_videos():
-    package = Path(__file__).parents[2]
-    files = [*package.glob('mmattn/**/*.py'), *package.glob('tools/**/*.py')]
-    assert len(files) > 100
-    wanted = ('import decord', 'import av\n', 'from av', 'VideoCapture', 'mmcv.Video')
-    found = {
-        file.relative_to(package).as_posix()
-        for file in files
-        if any(word in file.read_text('utf-8') for word in wanted)
-    }
-    allowed = {'mmattn/testing/numbered_videos.py'}
-    folder = 'mmattn/datasets/video_reader/'
-    assert {name for name in found if not name.startswith(folder)} <= allowed
 
 
 def test_images_are_those_of_opencv(real_data):

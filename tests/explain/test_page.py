@@ -1,13 +1,11 @@
 """The page of an explanation: what stands in it, and that names run nothing."""
 
-import base64
-import hashlib
 import json
 import re
 
 import numpy as np
 import pytest
-from browser import needs_browser, printed, seen_in
+from browser import check_policy, needs_browser, printed, seen_in
 from known_models import KnownModel, known_input
 
 from mmattn.explain.clips import ScoredClip
@@ -148,14 +146,8 @@ def test_names_of_maps_break_at_their_dots(tmp_path):
 
 def test_names_run_nothing(page):
     text, _, _ = page
-    assert '<img src=x' not in text
+    check_policy(text)
     assert text.count('</script>') == 3  # of two videos and of the page's own script
-    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]+)"', text)
-    (script,) = re.findall(r'<script>(.*?)</script>', text, re.S)
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    assert f"script-src 'sha256-{digest}'" in policy
-    assert "default-src 'none'" in policy
-    assert not re.search(r'https?://', text)
 
 
 def test_the_page_holds_the_stored_scores(page):

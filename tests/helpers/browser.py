@@ -1,5 +1,7 @@
-"""Pages of ours, opened in Chromium without a window."""
+"""Pages of ours: their policy, and what Chromium shows of them without a window."""
 
+import base64
+import hashlib
 import html
 import json
 import re
@@ -12,6 +14,18 @@ BROWSER = shutil.which('chromium') or shutil.which('google-chrome')
 needs_browser = pytest.mark.skipif(
     BROWSER is None, reason='no Chromium to open pages in'
 )
+
+
+def check_policy(text):
+    """A page runs its own scripts alone, and loads nothing."""
+    assert '<img src=x' not in text
+    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]+)"', text)
+    scripts = re.findall(r'<script>(.*?)</script>', text, re.S)
+    digests = [hashlib.sha256(script.encode()).digest() for script in scripts]
+    allowed = [f"'sha256-{base64.b64encode(one).decode()}'" for one in digests]
+    assert policy.endswith('script-src ' + (' '.join(allowed) or "'none'"))
+    assert "default-src 'none'" in policy
+    assert not re.search(r'https?://', text)
 
 
 def seen_in(path, script):

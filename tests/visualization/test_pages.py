@@ -1,7 +1,5 @@
 """Every page has one look, loads nothing, and runs no name of a file or class."""
 
-import base64
-import hashlib
 import html
 import json
 import re
@@ -9,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from browser import check_policy
 
 from mmattn.comparison.result import Comparison, Row
 from mmattn.comparison.statistics import Difference
@@ -58,15 +57,8 @@ def comparison(folder):
 @pytest.mark.parametrize('write', [attention, report, comparison])
 def test_names_run_nothing(write, tmp_path):
     text = write(tmp_path)
-    assert '<img src=x' not in text
+    check_policy(text)
     assert (PAGES / 'style.css').read_text().splitlines()[1] in text
-    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]+)"', text)
-    scripts = re.findall(r'<script>(.*?)</script>', text, re.S)
-    digests = [hashlib.sha256(script.encode()).digest() for script in scripts]
-    allowed = [f"'sha256-{base64.b64encode(one).decode()}'" for one in digests]
-    assert policy.endswith('script-src ' + (' '.join(allowed) or "'none'"))
-    assert "default-src 'none'" in policy
-    assert not re.search(r'https?://', text)
 
 
 def test_every_template_has_the_base():

@@ -148,6 +148,5 @@ def test_wrong_options(options, message):
 
 
 def test_builds_from_config():
-    assert callable(TRANSFORMS.build({'type': 'mmattn.FlowInit'}))
     step = TRANSFORMS.build({'type': 'mmattn.ComputeFlow', 'size': (340, 256)})
     assert repr(step) == "ComputeFlow(method='dis', bound=20.0, size=(340, 256))"

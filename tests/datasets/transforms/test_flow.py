@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 from mmaction.datasets.transforms import Flip, FormatShape, TenCrop, ThreeCrop
-from mmengine.registry import TRANSFORMS
 
 from mmattn.datasets import FlowFlip, FlowTenCrop, dequantize_flow, quantize_flow
 from mmattn.datasets.transforms.flow import negate_levels, negate_x
@@ -258,10 +257,3 @@ def test_helpers_refuse_wrong_arrays():
         negate_levels(np.arange(3))
     with pytest.raises(ValueError, match='expected a flow field'):
         negate_x(np.zeros((3, 5), np.uint8))
-
-
-@pytest.mark.parametrize(
-    'cfg', [{'type': 'mmattn.FlowFlip'}, {'type': 'mmattn.FlowTenCrop', 'crop_size': 3}]
-)
-def test_builds_from_config(cfg):
-    assert callable(TRANSFORMS.build(cfg))
