@@ -88,11 +88,7 @@ def build_model(
                 'stream'
             )
         if untrained and files.weights is None:
-            for module in network.modules():
-                if getattr(
-                    module, 'pretrained2d', False
-                ):  # TSM reads a file in any case
-                    module.pretrained2d = bool(module.pretrained)
+            _read_no_file(network)
             network.init_weights()
     if files.weights is not None:
         with quiet_log(logging.WARNING):
@@ -227,3 +223,10 @@ def _forget_pretraining(model: Any) -> None:
     backbone = model.get('backbone')
     if isinstance(backbone, dict) and backbone.get('pretrained'):
         backbone['pretrained'] = None
+
+
+def _read_no_file(network: Any) -> None:
+    """TSM would read one even if no pretraining is left."""
+    for module in network.modules():
+        if getattr(module, 'pretrained2d', False):
+            module.pretrained2d = bool(module.pretrained)

@@ -113,6 +113,7 @@ class VideoOptions:
             _fail('size', 'two numbers (width, height)', size)
         object.__setattr__(self, 'size', tuple(size))
         self._check(defaults)
+        self._check_size()
 
     def _check(self, defaults: PresetDefaults) -> None:
         low, high = defaults.min_classes, len(defaults.classes)
@@ -120,12 +121,6 @@ class VideoOptions:
         _check_int('num_frames', self.num_frames, 2)
         _check_int('seed', self.seed, 0)
         _check_int('fps', self.fps, 1)
-        for side in self.size:
-            _check_int('size', side, 32)
-            if side % 2:
-                _fail('size', 'even numbers', self.size)
-        if self.size[0] in UNREADABLE_WIDTHS:
-            _fail('size', f'a width other than {UNREADABLE_WIDTHS}', self.size)
         if not isinstance(self.clips_per_class, dict):
             _fail('clips_per_class', 'a dict by split', self.clips_per_class)
         for split, clips in self.clips_per_class.items():
@@ -143,6 +138,14 @@ class VideoOptions:
         if self.preset == 'interaction' and self.num_frames <= self.fps:
             expected = f'more frames than fps = {self.fps}'
             _fail('num_frames', expected, self.num_frames)
+
+    def _check_size(self) -> None:
+        for side in self.size:
+            _check_int('size', side, 32)
+            if side % 2:
+                _fail('size', 'even numbers', self.size)
+        if self.size[0] in UNREADABLE_WIDTHS:
+            _fail('size', f'a width other than {UNREADABLE_WIDTHS}', self.size)
 
     @property
     def num_key_frames(self) -> int:
