@@ -6,7 +6,9 @@ keeps, so that the pixels say which frame a reader has handed on.
 frame in order and never seeks.
 """
 
+import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from itertools import product
 from pathlib import Path
@@ -253,6 +255,20 @@ def _format(film: Film) -> str:
     return names.get(film.container, film.container)
 
 
+@contextmanager
+def _scheduling_kept() -> Iterator[None]:
+    """Undo what SVT-AV1 does to the superuser's thread: it goes before all others."""
+    if not hasattr(os, 'sched_getscheduler'):
+        yield
+        return
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, parameters)
+
+
+@_scheduling_kept()
 def _encode(path: Path, film: Film) -> None:
     flags = {
         ('mp4', 'truncated'): 'faststart',

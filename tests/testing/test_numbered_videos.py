@@ -1,5 +1,7 @@
 """Videos of numbered frames show the numbers that they promise."""
 
+import os
+
 import av
 import cv2
 import numpy as np
@@ -33,6 +35,13 @@ def test_the_matrix_is_whole():
     for codec in ('h264', 'hevc', 'mpeg4', 'mpeg2'):
         kinds = {(f.gop, f.b_frames) for f in chosen if f.codec == codec}
         assert kinds >= {('short', False), ('long', True), ('open', True)}
+
+
+@pytest.mark.skipif(not hasattr(os, 'sched_getscheduler'), reason='of Linux')
+def test_writing_av1_leaves_the_thread_its_priority(tmp_path):
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    write_film(tmp_path, Film('av1', 'mp4'))
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
 
 
 @pytest.mark.parametrize('codec', ENCODERS)
