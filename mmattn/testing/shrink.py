@@ -1,13 +1,15 @@
 """Make any config of ours small enough to train and test a step in about a second."""
 
 import copy
+import functools
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 
 from mmattn.models.backbones.vgg import VGG
 from mmattn.registry import MODELS
@@ -160,19 +162,25 @@ def _reduction_model(model: Any, context: Context) -> None:
     """Narrow the whole network, since the stages to tap may be anywhere in it."""
     _apply(NARROW_RULES, model.backbone, context, 'model.backbone')
     model.backbone.pop('init_cfg', None)
-    with torch.device('meta'):  # shapes only
-        net = MODELS.build(model.backbone).eval()
-        net.out = net.stage_names
-        context.crop = max(CROP, net.smallest_input(net.stage_names))
-        maps = net(torch.empty(1, net.in_channels, context.crop, context.crop))
-    shapes = {name: x.shape[1:] for name, x in zip(net.out, maps, strict=True)}
-    context.channels = shapes[net.out[-1]][0]
+    context.crop, shapes = _stage_shapes(json.dumps(model.backbone))
+    context.channels = [*shapes.values()][-1][0]
     taps = [shapes[name] for name in model.reduction.taps]
     module = model.reduction.module
     if 'in_channels' in module:
         module.in_channels = [channels for channels, *_ in taps]
     if module.get('top_size'):
         module.top_size = tuple(taps[-1][1:])
+
+
+@functools.cache
+def _stage_shapes(backbone: str) -> tuple[int, dict[str, torch.Size]]:
+    """Side of the frames, and shape (C, h, w) of each stage's map; takes JSON."""
+    with torch.device('meta'):  # shapes only
+        net = MODELS.build(ConfigDict(json.loads(backbone))).eval()
+        net.out = net.stage_names
+        crop = max(CROP, net.smallest_input(net.stage_names))
+        maps = net(torch.empty(1, net.in_channels, crop, crop))
+    return crop, {name: x.shape[1:] for name, x in zip(net.out, maps, strict=True)}
 
 
 def _stored_features(node: Any, context: Context) -> None:

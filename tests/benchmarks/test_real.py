@@ -71,7 +71,7 @@ def test_the_command_prints_the_figures_of_the_bench(tmp_path, monkeypatch, caps
     assert runpy.run_path(str(BENCHMARKS / 'compare.py'))['main']() == 0
     bench = figures(capsys.readouterr().out)
     with pytest.raises(SystemExit) as end:
-        main(['compare', str(folder), *options, str(tmp_path / 'tool')])
+        main(['compare', str(folder), *options, str(folder / 'compare')])
     assert end.value.code == 0
     assert figures(capsys.readouterr().out) == bench
     assert [row[:2] for row in bench] == [
