@@ -5,7 +5,8 @@ export OMP_NUM_THREADS ?= 1
 VENV := .venv
 COMPILED_VENV := .venv-compiled
 BIN := $(VENV)/bin
-WORKERS ?= 2
+# One more than two cores: some tests wait for processes.
+WORKERS ?= 3
 GPU_PYTHON ?= $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON))
 
 .PHONY: help demo test setup setup-compiled matrix test-compiled lint format types unit coverage quick test-slow fuzz rows docs bench gpu clean

@@ -40,6 +40,27 @@ class CalmRunner(Runner):
         host_tools.calm_console(logger, texts=LOG_FILE_ONLY, level=logging.WARNING)
         return logger
 
+    def train(self) -> Any:
+        """Train, and end the processes that read data for it."""
+        model = super().train()
+        self._end_readers(self._train_loop, self._val_loop)
+        return model
+
+    def test(self) -> dict[str, float]:
+        """Test, and end the processes that read data for it."""
+        figures = super().test()
+        self._end_readers(self._test_loop)
+        return figures
+
+    def _end_readers(self, *loops: Any) -> None:
+        """End them while their queues are there.
+
+        As garbage, queues go first; then each process is waited for in vain, 5 seconds.
+        """
+        for loop in loops:
+            if loop is not None:
+                loop.dataloader._iterator = None
+
 
 class SayEpochs(Hook):
     """Print a line about the training now and then.

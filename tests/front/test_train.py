@@ -1,6 +1,7 @@
 """Training on folders of videos, from the folder to the page."""
 
 import json
+import multiprocessing
 import shutil
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import mmattn
 from mmattn.comparison.systems import SYSTEMS as COMPARED
 from mmattn.comparison.systems import Shapes
 from mmattn.evaluation import load_scores
+from mmattn.front.runs import run_test, run_training
 from mmattn.front.systems import SYSTEMS, Plan, system_model
 from mmattn.front.train import train
 from mmattn.front.trunks import DEFAULT, TRUNKS
@@ -76,6 +78,18 @@ def test_finetune_trains_the_network(bright_and_dark, tiny, tiny_weights, tmp_pa
     ]
     assert changed
     assert not (tmp_path / 'maps').exists()
+
+
+def test_processes_that_read_end_with_the_run(bright_and_dark, tiny, tmp_path):
+    options = dict(tiny, epochs=1, finetune=True, dry_run=True)
+    cfg = Config.fromfile(
+        train(bright_and_dark, 'none', out=tmp_path, **options).config
+    )
+    assert cfg.train_dataloader.persistent_workers
+    checkpoint = run_training(cfg, tmp_path / 'run', progress=False)
+    assert not multiprocessing.active_children()
+    run_test(cfg, checkpoint, tmp_path / 'test')
+    assert not multiprocessing.active_children()
 
 
 def test_a_frozen_network_stays(bright_and_dark, tiny, tiny_weights, tmp_path):
