@@ -6,14 +6,13 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import MODEL_WRAPPERS
-from mmengine.runner import Runner
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from two_processes import in_two_processes
 
 from mmattn.inference.models import load_model
 from mmattn.registry import HOOKS
-from mmattn.testing import shrink
+from mmattn.testing import build_runner, shrink
 from mmattn.utils.configs import configs_root
 
 PYRAMID = 'pyramid_in1k-pre-bninception_8xb8-1x1x3-10kiter_ucf101-split1-rgb.py'
@@ -146,8 +145,8 @@ def test_every_config_has_it():
 def test_a_run_of_a_config_and_its_loaded_model(last, tiny_data, tmp_path):
     path = configs_root() / 'recognition' / 'pyramid' / PYRAMID
     cfg = shrink(Config.fromfile(path), tiny_data)
-    cfg.merge_from_dict(dict(channels_last=last, work_dir=str(tmp_path)))
-    runner = Runner.from_cfg(cfg)
+    cfg.channels_last = last
+    runner = build_runner(cfg, tmp_path)
     runner.train()
     loaded = load_model(tmp_path)
     for model in (runner.model, loaded):
