@@ -1,6 +1,6 @@
 """Tables of which maps explain which systems on which data, as docs/explain.md has."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +9,7 @@ from mmattn.explain.faithfulness import CENTER, RANDOM
 from mmattn.explain.maps import REDRAWN
 from mmattn.explain.table import TableRow
 from mmattn.explain.units import OVERS
+from mmattn.utils.text import markdown_table
 
 COLUMNS = (
     'system',
@@ -58,12 +59,12 @@ def overview(cells: Sequence[Cell]) -> str:
         for row in cell.maps
         if row.over == over
     }
-    lines = [('over', 'system', 'map', *sets)]
+    lines = []
     for over, system, name in dict.fromkeys(key[:3] for key in found):
         rows = [found.get((over, system, name, data)) for data in sets]
         gains = [f'{r.over_random.mean:+.2f} {r.answer}' if r else '' for r in rows]
         lines.append((over, f'`{system}`', name, *gains))
-    return markdown(lines)
+    return markdown_table(('over', 'system', 'map', *sets), lines)
 
 
 def details(cells: Sequence[Cell]) -> str:
@@ -75,8 +76,8 @@ def details(cells: Sequence[Cell]) -> str:
     sets = dict.fromkeys(cell.data for cell in cells)
     return '\n\n'.join(
         f'{data}:\n\n'
-        + markdown(
-            [COLUMNS, *(x for cell in cells if cell.data == data for x in _lines(cell))]
+        + markdown_table(
+            COLUMNS, (x for cell in cells if cell.data == data for x in _lines(cell))
         )
         for data in sets
     )
@@ -96,18 +97,6 @@ def short_name(name: str) -> str:
         return 'Grad-CAM'
     words = [word for word in name.split('.') if not word.isdigit()]
     return f'`{".".join(words[-2:])}`'
-
-
-def markdown(lines: Iterable[Sequence[str]]) -> str:
-    """Return a table, of which the first line is the head.
-
-    Args:
-        lines: Its cells.
-    """
-    first, *rest = lines
-    return '\n'.join(
-        f'| {" | ".join(line)} |' for line in (first, ['---'] * len(first), *rest)
-    )
 
 
 def _lines(cell: Cell) -> list[tuple[str, ...]]:

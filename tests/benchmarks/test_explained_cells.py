@@ -54,7 +54,7 @@ def cells(script):
 def test_overview_has_a_column_for_each_set_of_data(script, cells):
     assert script['overview'](cells).splitlines() == [
         '| over | system | map | moving | still |',
-        '| --- | --- | --- | --- | --- |',
+        '|---|---|---|---|---|',
         '| space | `slowfast_attn` | Grad-CAM | -0.25 misleads |  |',
         '| time | `stbta` | Grad-CAM | +0.06 no | +0.25 yes |',
         '| time | `slowfast_attn` | `fast.frame_weights` | +0.38 no, uniform |  |',
@@ -65,7 +65,7 @@ def test_details_set_each_map_beside_random_ones(script, cells):
     text = script['details'](cells)
     moving, still = text.split('\n\nstill:\n\n')
     head, _, columns, rule, *lines = moving.splitlines()
-    assert (head, rule) == ('moving:', '|' + ' --- |' * 9)
+    assert (head, rule) == ('moving:', '|' + '---|' * 9)
     assert columns == '| ' + ' | '.join(script['COLUMNS']) + ' |'
     assert lines == [
         '| `stbta` | 3 of 4 | Grad-CAM | time | 0.12, 0.50 | 0.75, 0.75 '

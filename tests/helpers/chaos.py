@@ -15,7 +15,6 @@ import random
 import resource
 import shutil
 import signal
-import socket
 import sys
 import time
 import traceback
@@ -30,6 +29,7 @@ from mmengine.runner import Runner
 from mmattn.engine.host_tools import stops_in_one_sentence
 
 sys.path.insert(0, str(Path(__file__).parent))
+from forked import free_port
 from tiny_runs import tiny_config
 
 LIMIT = 180  # seconds of a run, on a machine that is busy
@@ -182,9 +182,7 @@ def run(log, *, processes=1, kill_rank=0, moment=None, at=0, **arguments):
     """Train in one process or in two, of which one may be killed."""
     if processes == 1:
         return wait([start(log, moment=moment, at=at, **arguments)])
-    with socket.socket() as place:
-        place.bind(('localhost', 0))
-        port = place.getsockname()[1]
+    port = free_port()
     os.environ.update(
         MASTER_ADDR='localhost', MASTER_PORT=str(port), WORLD_SIZE=str(processes)
     )
