@@ -16,8 +16,17 @@ from mmattn.comparison.clips import read_clips
 from mmattn.comparison.result import Comparison, Cost, Row
 from mmattn.comparison.statistics import grouped_mean
 from mmattn.comparison.stored import StoredClips, Trunk, store_clips
-from mmattn.comparison.systems import FORMS, SYSTEMS, TUNED, TWINS, StoredModel, System
+from mmattn.comparison.systems import (
+    FORMS,
+    SYSTEMS,
+    TUNED,
+    TWINS,
+    Shapes,
+    StoredModel,
+    System,
+)
 from mmattn.comparison.training import (
+    Choice,
     Recipe,
     fit,
     folds_of,
@@ -42,6 +51,7 @@ class _Arm:
     right: np.ndarray  # (seeds, N)
     cost: Cost | None = None
     middle: list[float] = field(default_factory=list)
+    trained: int = 0  # folds
 
 
 def compare(
@@ -70,7 +80,8 @@ def compare(
         trunk: The frozen network, EfficientNet-Lite0 by default.
         recipe: How models in the paper's form and their twins are trained. Those of
             the tuned form choose theirs among ``RECIPES``, in each fold anew by
-            cross-validation inside of the training groups.
+            cross-validation inside of the training groups. In folds in which the
+            tuned form is not right more often there, its twin stands for it.
         search: Whether the others choose their recipe, too.
         progress: Whether to show progress bars.
 
@@ -193,29 +204,38 @@ def _run(
     folds: np.ndarray,
     seeds: int,
     recipe: Recipe | None,
-    done: Callable[[], Any],
+    done: Callable[[int], Any],
 ) -> dict[str, _Arm]:
     """Train and test all arms of a system; without ``recipe`` each chooses its own."""
     inputs, shapes = model_inputs(stored, system), shapes_of(stored, system)
     groups, labels = stored.groups.numpy(), stored.labels
     found = {arm: _Arm(np.zeros((seeds, len(stored)))) for arm in arms}
     for fold in np.unique(folds):
-        train = torch.from_numpy(folds != fold)
+        train, test = torch.from_numpy(folds != fold), folds == fold
         known, unknown = scaled(
             system, tuple(x[train] for x in inputs), tuple(x[~train] for x in inputs)
         )
+        choices: dict[str, Choice] = {}
         for arm, result in found.items():
-            chosen = None if arm in TUNED else recipe
-            chosen = chosen or searched(
-                system, arm, shapes, known, labels[train], groups[folds != fold]
+            result.cost = result.cost or _cost(system, shapes, arm, unknown)
+            choices[arm] = choice = (
+                Choice(recipe)
+                if recipe and arm not in TUNED
+                else searched(system, arm, shapes, known, labels[train], groups[~test])
             )
+            if arm == 'tuned' and choice.accuracy <= choices[TUNED[0]].accuracy:
+                result.right[:, test] = found[TUNED[0]].right[:, test]
+                done(seeds)
+                continue
+            result.trained += 1
             for seed in range(seeds):
-                model = fit(system, arm, shapes, known, labels[train], chosen, seed)
+                model = fit(
+                    system, arm, shapes, known, labels[train], choice.recipe, seed
+                )
                 predicted = probabilities(model, unknown).argmax(dim=1)
-                result.right[seed, folds == fold] = predicted == labels[~train]
+                result.right[seed, test] = predicted == labels[~train]
                 result.middle += middle_share(model, unknown)
-                done()
-            result.cost = _cost(model, unknown)
+                done(1)
     return found
 
 
@@ -233,6 +253,7 @@ def _row(stored: StoredClips, name: str, arm: str, done: dict[str, _Arm]) -> Row
         cost=own.cost,
         twin_cost=twin.cost,
         middle=float(np.mean(own.middle)) if own.middle else None,
+        kept=(own.trained, twin.trained) if arm == 'tuned' else None,
         seed_spread=float(own.right.mean(axis=1).std()),
     )
 
@@ -245,8 +266,9 @@ def _by_class(values: np.ndarray, labels: np.ndarray, num_classes: int) -> list[
 
 
 @torch.no_grad()
-def _cost(model: StoredModel, inputs: tuple[Tensor, ...]) -> Cost:
+def _cost(system: System, shapes: Shapes, arm: str, inputs: tuple[Tensor, ...]) -> Cost:
     """Of the head and what stands before it, not of the trunk, for one clip."""
+    model = StoredModel(system, shapes, arm).eval()
     one = tuple(x[:1] for x in inputs)
     with FlopCounterMode(display=False) as counter:
         model(one)

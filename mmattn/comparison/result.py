@@ -11,7 +11,7 @@ from mmattn.visualization.templates import render_page
 
 HEADER = (
     'system', 'form', 'twin, %', 'system, %', 'gain, %', '95 % interval',
-    'middle third, %', 'parameters', 'multiply-adds', 'ms per clip',
+    'attention kept', 'middle third, %', 'parameters', 'multiply-adds', 'ms per clip',
 )  # fmt: skip
 
 
@@ -45,6 +45,8 @@ class Row:
         twin_cost: Cost of the twin.
         middle: Share of the attention over frames on the middle third, None without.
         seed_spread: Standard deviation of the accuracy over the seeds.
+        kept: Folds in which the tuned form kept its attention, and all folds; None for
+            a form that has no choice.
     """
 
     system: str
@@ -57,6 +59,7 @@ class Row:
     twin_cost: Cost | None = None
     middle: float | None = None
     seed_spread: float = math.nan
+    kept: tuple[int, int] | None = None
 
     def cells(self) -> list[str]:
         """Cells of the table under ``HEADER``."""
@@ -67,7 +70,10 @@ class Row:
             '' if gain is None else _percent(self.twin.mean),
             _with_error(self.accuracy),
             '' if gain is None else _with_error(gain, signed=True),
-            '' if gain is None else f'{100 * gain.low:+.1f} to {100 * gain.high:+.1f}',
+            ''
+            if gain is None
+            else f'{_rounded(gain.low):+.1f} to {_rounded(gain.high):+.1f}',
+            '{} of {}'.format(*self.kept) if self.kept else '',
             '' if self.middle is None else _percent(self.middle),
             '' if cost is None else f'{cost.parameters:,}',
             '' if cost is None else f'{cost.multiply_adds:,}',
@@ -155,7 +161,7 @@ class Comparison:
 
     def _page(self) -> str:
         by_class = [
-            [row.system, row.form, *(f'{100 * x:+.1f}' for x in row.by_class)]
+            [row.system, row.form, *(f'{_rounded(x):+.1f}' for x in row.by_class)]
             for row in self.rows
             if row.gain is not None
         ]
@@ -175,6 +181,8 @@ def _sentence(row: Row, found: Comparison) -> str:
     gain = row.gain
     assert gain is not None
     name = ' '.join(part for part in (row.system, row.form) if part)
+    if row.kept and not row.kept[0]:
+        return f'{name}: in no fold do the training clips speak for its attention.'
     if not gain.measured:
         return f'{name}: no difference can be measured with {found.num_clips} clips.'
     verb = 'gains' if gain.mean > 0 else 'loses'
@@ -182,9 +190,13 @@ def _sentence(row: Row, found: Comparison) -> str:
 
 
 def _percent(value: float) -> str:
-    return f'{100 * value:.1f}'
+    return f'{_rounded(value):.1f}'
+
+
+def _rounded(value: float) -> float:
+    return round(100 * value, 1) + 0.0  # no -0.0
 
 
 def _with_error(value: Difference, *, signed: bool = False) -> str:
-    mean = f'{100 * value.mean:+.1f}' if signed else _percent(value.mean)
+    mean = f'{_rounded(value.mean):+.1f}' if signed else _percent(value.mean)
     return f'{mean} ± {100 * value.error:.1f}'

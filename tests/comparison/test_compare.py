@@ -23,6 +23,7 @@ from mmattn.comparison.stored import (
 from mmattn.comparison.systems import ARMS, SYSTEMS, StoredModel
 from mmattn.comparison.training import (
     RECIPES,
+    Choice,
     Recipe,
     fit,
     folds_of,
@@ -199,7 +200,7 @@ def test_same_seeds_same_numbers_and_search():
 
 
 def test_a_recipe_is_chosen_inside_of_the_training_clips(monkeypatch):
-    """The held-out half of two folds is foreseen best by the last recipe."""
+    """The held-out clips of the four groups are foreseen best by the last recipe."""
     data, system = stored(16), SYSTEMS['none']
     inputs, labels = model_inputs(data, system), data.labels
     seen, held = [], []
@@ -210,7 +211,7 @@ def test_a_recipe_is_chosen_inside_of_the_training_clips(monkeypatch):
 
     def fake_probabilities(rate, unknown):
         held.append(unknown[0])
-        right = 0.9 if rate == RECIPES[-1].lr else 0.6
+        right = 0.9 if rate == RECIPES[-1].lr else 0.4
         rows = torch.full((len(unknown[0]), 2), 1 - right)
         clips = [
             next(k for k, y in enumerate(inputs[0]) if torch.equal(x, y))
@@ -224,14 +225,15 @@ def test_a_recipe_is_chosen_inside_of_the_training_clips(monkeypatch):
     shapes = shapes_of(data, system)
     groups = data.groups.numpy()
     found = searched(system, 'tuned', shapes, inputs, labels, groups)
-    assert found == RECIPES[-1]
-    assert seen == [(8, recipe.lr) for _ in range(2) for recipe in RECIPES]
+    assert found == Choice(RECIPES[-1], 1.0)
+    assert seen == [(12, recipe.lr) for _ in range(4) for recipe in RECIPES]
     assert torch.equal(
-        torch.cat([held[0], held[-1]]).flatten(1).sum(1).sort().values,
+        torch.cat(held[::2]).flatten(1).sum(1).sort().values,
         inputs[0].flatten(1).sum(1).sort().values,
     )
     one = searched(system, 'tuned', shapes, inputs, labels, groups * 0)
-    assert one == Recipe()
+    assert one.recipe == Recipe()
+    assert math.isnan(one.accuracy)
 
 
 def test_reported_clips_choose_nothing(monkeypatch):
@@ -240,7 +242,7 @@ def test_reported_clips_choose_nothing(monkeypatch):
 
     def spy(system, arm, shapes, inputs, labels, groups, *rest):
         searches.append((arm, set(groups.tolist()), len(labels)))
-        return SHORT
+        return Choice(SHORT)
 
     monkeypatch.setattr('mmattn.comparison.compare.searched', spy)
     compare_stored(data, ['pyramid'], seeds=1, recipe=SHORT, progress=False)
@@ -251,6 +253,30 @@ def test_reported_clips_choose_nothing(monkeypatch):
     searches.clear()
     compare_stored(data, ['pyramid'], seeds=1, search=True, progress=False)
     assert len(searches) == 20
+
+
+@pytest.mark.parametrize(
+    ('accuracy', 'kept'), [(0.4, 0), (0.5, 0), (0.6, 5), (math.nan, 5)], ids=str
+)
+def test_the_twin_stands_for_attention_that_does_not_pay(accuracy, kept, monkeypatch):
+    """It does in folds in which attention is not right more often in training."""
+
+    def search(system, arm, *rest):
+        return Choice(SHORT, 0.5 if arm == 'tuned twin' else accuracy)
+
+    monkeypatch.setattr('mmattn.comparison.compare.searched', search)
+    found = compare_stored(
+        stored(20, signal=2), ['temporal_lstm'], seeds=2, recipe=SHORT, progress=False
+    )
+    paper, tuned = found.rows
+    assert paper.kept is None
+    assert tuned.kept == (kept, 5)
+    assert f'| {kept} of 5 |' in found.table()
+    same = tuned.accuracy == tuned.twin and tuned.gain.error == 0
+    assert same == (not kept)
+    assert ('in no fold do the training clips speak' in found.table()) == same
+    assert (tuned.middle is None) == (not kept)
+    assert tuned.cost.parameters > tuned.twin_cost.parameters
 
 
 def test_shuffled_labels_have_no_difference():
