@@ -7,7 +7,7 @@ import argparse
 import sys
 
 from mmattn.front.splits import SHARE
-from mmattn.front.systems import SYSTEMS
+from mmattn.front.systems import SYSTEMS, TUNED
 from mmattn.front.train import train
 from mmattn.front.trunks import DEFAULT, TRUNKS
 from mmattn.utils.command_line import run_tool, tool_parser
@@ -41,6 +41,11 @@ def parse_args() -> argparse.Namespace:
         dest='attention',
         action='store_false',
         help="the system's twin without attention",
+    )
+    parser.add_argument(
+        '--tuned',
+        action='store_true',
+        help=f'the recommended form of {", ".join(TUNED)}; without it the paper has it',
     )
     parser.add_argument(
         '--share',

@@ -54,8 +54,7 @@ class System:
             scales and the number of frames ('reduction'), or clips (B, C, T, h, w).
         build: Makes ``dict(neck=..., head=..., ...)`` from the shapes and 'twin',
             'paper' or 'tuned'. The neck gets the last ``num_scales`` scales; ``reduce``
-            is the width of a learned 1 x 1 convolution in front of all; with
-            ``whole_frames`` maps are averaged to one position.
+            is the width of a learned 1 x 1 convolution in front of all.
         tuned: How the recommended form differs from the paper's, in words; '' where
             there is none.
         positions: Height and width of the maps that it takes, at most.
@@ -97,7 +96,6 @@ class StoredModel(nn.Module):
             if self.neck is not None:
                 self.neck.init_weights()
         self.num_scales = config.get('num_scales', 1)
-        self.whole_frames = config.get('whole_frames', False)
 
     def features(self, scales: tuple[Tensor, ...]) -> tuple[Tensor, dict, dict]:
         """Input of the head, its further arguments, and losses of the neck.
@@ -106,8 +104,6 @@ class StoredModel(nn.Module):
             scales: Maps, scaled.
         """
         scales = scales[-self.num_scales :]
-        if self.whole_frames:
-            scales = tuple(x.mean(dim=(3, 4), keepdim=True) for x in scales)
         B, T = scales[-1].shape[:2]
         frames = [x.flatten(0, 1) for x in scales]  # (B*T, C, h, w)
         frames[-1] = self.reduce(frames[-1])
@@ -192,13 +188,12 @@ def _pyramid(shapes: Shapes, arm: str) -> dict:
             in_channels=shapes.channels[-1:],
             top_size=(1, 1),
             norm='sum',
+            whole_frames=True,
             losses=(),
             init_cfg=dict(type='Normal', layer='Conv2d', std=0.01),
         )
     head = pooled_head(shapes.num_classes, shapes.channels[-1])
-    return dict(
-        neck=neck, head=head, num_scales=num_scales, whole_frames=arm == 'tuned'
-    )
+    return dict(neck=neck, head=head, num_scales=num_scales)
 
 
 def _convlstm(shapes: Shapes, arm: str) -> dict:

@@ -15,6 +15,8 @@ STORED = dict(
     slowfast_attn='maps',
     pyramid='taps',
 )
+# Systems whose recommended form is not the one that is trained by default.
+TUNED = ('temporal_lstm', 'pyramid', 'slowfast_attn')
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class Plan:
         num_frames: Frames of a video that the model sees.
         finetune: Whether the network learns, too.
         attention: False for the system's twin without attention.
+        tuned: Whether the system has its recommended form rather than the paper's, see
+            ``TUNED``.
     """
 
     system: str
@@ -38,6 +42,7 @@ class Plan:
     num_frames: int = 16
     finetune: bool = False
     attention: bool = True
+    tuned: bool = False
 
     def __post_init__(self) -> None:
         if self.system not in SYSTEMS:
@@ -46,12 +51,19 @@ class Plan:
             )
         if self.num_frames < 2:
             raise ValueError(f'--frames: expected 2 or more, got {self.num_frames}')
+        if self.tuned and self.system not in TUNED:
+            raise ValueError(
+                f'--tuned: expected --system {" or ".join(TUNED)}, whose recommended '
+                f'form is another than by default, got {self.system!r}'
+            )
 
     @property
     def stored(self) -> str:
         """What is stored of the network for the system, a value of ``STORED``."""
         if self.system == 'pyramid' and not self.attention:
             return 'maps'  # the twin averages the last ones alone
+        if self.system == 'pyramid' and self.tuned:
+            return 'features'  # whole frames
         return STORED[self.system]
 
 
@@ -111,9 +123,11 @@ def _frames(plan: Plan, out: str, head: dict[str, Any], stored: bool) -> dict[st
 
 def _temporal_lstm(plan: Plan, stored: bool) -> dict[str, Any]:
     steps = plan.num_frames
-    layer = dict(
+    layer: dict[str, Any] = dict(
         num_steps=steps, hidden_channels=128, num_layers=1, attention=plan.attention
     )
+    if plan.tuned:
+        layer['bound'] = None
     head = dict(
         type='mmattn.TemporalLSTMHead',
         lstm=layer,
@@ -131,10 +145,13 @@ def _convlstm(plan: Plan, stored: bool) -> dict[str, Any]:
 
 
 def _slowfast(plan: Plan, stored: bool) -> dict[str, Any]:
+    layer: dict[str, Any] = dict(channels=64, num_layers=1, norm='layer')
+    if plan.tuned:
+        layer.update(
+            temporal=False, slow_kernel=None, per_frame=True, start='gathering'
+        )
     head = dict(
-        type='mmattn.SlowFastClipHead',
-        attention=plan.attention,
-        slowfast=dict(channels=64, num_layers=1, norm='layer'),
+        type='mmattn.SlowFastClipHead', attention=plan.attention, slowfast=layer
     )
     return _frames(plan, plan.trunk.taps[-1], head, stored)
 
@@ -184,7 +201,7 @@ def _stbta(plan: Plan, stored: bool) -> dict[str, Any]:
 
 def _pyramid(plan: Plan, stored: bool) -> dict[str, Any]:
     trunk = plan.trunk
-    channels = tuple(trunk.channels(tap) for tap in trunk.taps)
+    channels: tuple[int, ...] = tuple(trunk.channels(tap) for tap in trunk.taps)
     taps: tuple[str, ...] = trunk.taps
     module: dict[str, Any] = dict(
         type='mmattn.PyramidAttentionNeck', in_channels=channels, top_size=_grid(trunk)
@@ -192,6 +209,16 @@ def _pyramid(plan: Plan, stored: bool) -> dict[str, Any]:
     if not plan.attention:
         taps, channels = taps[-1:], channels[-1:]
         module = dict(type='mmattn.FrameMean')
+    elif plan.tuned:
+        taps, channels = (trunk.last,), (trunk.channels(trunk.last),)
+        module.update(
+            in_channels=channels,
+            top_size=(1, 1),
+            norm='sum',
+            whole_frames=True,
+            losses=(),
+            init_cfg=dict(type='Normal', layer='Conv2d', std=0.01),
+        )
     options = dict(stored_channels=channels) if stored else {}
     return _segments(
         plan,

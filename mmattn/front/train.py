@@ -46,6 +46,7 @@ def train(
     epochs: int | None = None,
     finetune: bool = False,
     attention: bool = True,
+    tuned: bool = False,
     share: float = SHARE,
     maps: str | Path | None = None,
     seed: int = 0,
@@ -74,6 +75,8 @@ def train(
         epochs: Epochs; chosen by the number of videos where it is None.
         finetune: Whether the per-frame network learns, too; nothing is stored then.
         attention: False for the system's twin without attention.
+        tuned: Whether to train the recommended form of the system, where it is another
+            than the default, see :data:`mmattn.front.systems.TUNED`.
         share: Share of the videos to hold out where the data do not say which.
         maps: Folder of what is stored of the network, which runs on the same videos
             may share; by default one in ``out``.
@@ -90,6 +93,10 @@ def train(
     """
     say = print if progress else lambda *args: None
     if is_detection_folder(data):
+        if tuned or not attention:
+            raise ValueError(
+                f'{data}: expected neither --tuned nor --baseline with boxes of persons'
+            )
         return train_detector(
             data,
             system,
@@ -103,7 +110,14 @@ def train(
     own = read_own_videos(data)
     trunk, path = find_trunk(backbone, weights, finetune=finetune)
     plan = Plan(
-        system, trunk, path, max(len(own.classes), 2), frames, finetune, attention
+        system,
+        trunk,
+        path,
+        max(len(own.classes), 2),
+        frames,
+        finetune,
+        attention,
+        tuned,
     )
     with quiet_log():
         model = _model(plan)
@@ -177,7 +191,8 @@ def _default_folder(data: Path, plan: Plan) -> Path:
 
 
 def _name(plan: Plan) -> str:
-    return plan.system if plan.attention else f'{plan.system}-baseline'
+    name = f'{plan.system}-tuned' if plan.tuned else plan.system
+    return name if plan.attention else f'{name}-baseline'
 
 
 def _cores() -> int:

@@ -76,6 +76,12 @@ def test_another_system(own, tmp_path):
         train(own, 'convlstm', out=tmp_path)
 
 
+@pytest.mark.parametrize('option', [{'tuned': True}, {'attention': False}])
+def test_options_that_detectors_do_not_have(option, own, tmp_path):
+    with pytest.raises(ValueError, match='expected neither --tuned nor --baseline'):
+        train(own, 'slowfast_attn', out=tmp_path, **option)
+
+
 def test_a_missing_file(own, tmp_path):
     (own / 'val.csv').unlink()
     with pytest.raises(FileNotFoundError, match=r'got no val\.csv'):

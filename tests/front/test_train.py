@@ -15,7 +15,7 @@ from mmattn.comparison.systems import SYSTEMS as COMPARED
 from mmattn.comparison.systems import Shapes
 from mmattn.evaluation import load_scores
 from mmattn.front.runs import run_test, run_training
-from mmattn.front.systems import SYSTEMS, Plan, system_model
+from mmattn.front.systems import SYSTEMS, TUNED, Plan, system_model
 from mmattn.front.train import train
 from mmattn.front.trunks import DEFAULT, TRUNKS
 from mmattn.inference.attend import attend_to_videos
@@ -30,15 +30,54 @@ def test_convlstm_has_the_recommended_form(arm):
     assert compared['head']['recurrence'] == dict(layer, feature_size=(3, 2))
 
 
+@pytest.mark.parametrize('system', TUNED)
+def test_tuned_systems_have_the_form_that_is_compared(system):
+    """The modules differ from the default in what they differ in from the paper's."""
+
+    def changes(models, *path):
+        for key in path:
+            models = [model[key] for model in models]
+        before, after = models
+        return {k: v for k, v in after.items() if before.get(k, ...) != v}
+
+    path = dict(
+        temporal_lstm=('cls_head', 'lstm'),
+        pyramid=('reduction', 'module'),
+        slowfast_attn=('cls_head', 'slowfast'),
+    )
+    plans = [
+        Plan(system, TRUNKS[DEFAULT], '', 5, tuned=tuned) for tuned in (False, True)
+    ]
+    found = changes([system_model(plan) for plan in plans], *path[system])
+    shapes = Shapes(5, (3, 4, 1280), (7, 7), 8)
+    compared = [COMPARED[system].build(shapes, arm) for arm in ('paper', 'tuned')]
+    path = ('head', 'lstm') if system == 'temporal_lstm' else ('neck',)
+    expected = changes(compared, *path)
+    expected.pop('num_layers', None)  # one by default here
+    assert found == expected
+    assert found
+
+
+def test_other_systems_have_one_form():
+    with pytest.raises(ValueError, match=r"--tuned: expected --system .*got 'stbta'"):
+        Plan('stbta', TRUNKS[DEFAULT], '', 5, tuned=True)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize('attention', [True, False])
-@pytest.mark.parametrize('system', SYSTEMS)
-def test_from_folder_to_page(system, attention, bright_and_dark, tiny, tmp_path):
+@pytest.mark.parametrize(
+    ('system', 'attention', 'tuned'),
+    [
+        *((system, attention, False) for system in SYSTEMS for attention in (1, 0)),
+        *((system, True, True) for system in TUNED),
+    ],
+)
+def test_from_folder_to_page(system, attention, tuned, bright_and_dark, tiny, tmp_path):
     done = train(
         bright_and_dark,
         system,
         out=tmp_path / 'out',
-        attention=attention,
+        attention=bool(attention),
+        tuned=tuned,
         epochs=2,
         **tiny,
     )

@@ -34,6 +34,8 @@ class PyramidAttentionNeck(FrameReduction):
         fusion: 'mul', 'sum' or 'max', see the layer.
         pool: 'adaptive', 'average', 'conv', 'cascade2' or 'cascade3', see the layer.
         norm: 'l2' or 'sum', see the layer.
+        whole_frames: Whether each map is averaged to one position first, so that frames
+            are attended to as wholes; ``top_size`` is (1, 1) then.
         losses: Configs of the losses on the attention, Eq. (6)-(8), each logged under
             its ``log_name``; empty for none. They are computed in training mode only.
         init_cfg: As in MMEngine.
@@ -63,6 +65,7 @@ class PyramidAttentionNeck(FrameReduction):
         fusion: Fusion = 'mul',
         pool: Pool = 'adaptive',
         norm: Norm = 'l2',
+        whole_frames: bool = False,
         losses: Sequence[dict] = LOSSES,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
@@ -70,17 +73,21 @@ class PyramidAttentionNeck(FrameReduction):
         self.attention = PyramidAttention(
             in_channels, top_size, fusion=fusion, pool=pool, norm=norm
         )
+        self.whole_frames = whole_frames
         self.losses = nn.ModuleList(MODELS.build(cfg) for cfg in losses)
         names = [loss.log_name for loss in self.losses]
         if len(set(names)) < len(names):
             raise ValueError(f'losses: expected each once, got {names}')
 
     def compact(self, taps: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Pool the maps to the size of the last, Eq. (1)."""
+        """Pool the maps to the size of the last, Eq. (1), or to one position."""
+        if self.whole_frames:
+            return tuple(x.mean(dim=(2, 3), keepdim=True) for x in taps)
         return self.attention.pool_maps(taps)
 
     def forward(self, taps: tuple[Tensor, ...], num_frames: int) -> Reduced:
         """Reduce K frames of each of V views to one map."""
+        taps = self.compact(taps) if self.whole_frames else taps
         output = self.attention(taps, num_frames=num_frames)
         if not self.training:
             return output.aggregated, {}

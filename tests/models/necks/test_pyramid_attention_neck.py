@@ -166,6 +166,23 @@ def test_single_stage_and_vector():
         assert scores.shape == (B, CLASSES)
 
 
+def test_whole_frames_are_attended_to_as_their_mean():
+    neck = PyramidAttentionNeck((3, 5), (1, 1), whole_frames=True).eval()
+    taps = [torch.randn(B * K, C, s, s) for C, s in ((3, 4), (5, 2))]
+    means = [x.mean(dim=(2, 3), keepdim=True) for x in taps]
+    assert all(map(torch.equal, neck.compact(taps), means))
+    assert all(map(torch.equal, neck.compact(means), means))
+    found, _ = neck(taps, num_frames=K)
+    assert found.shape == (B, 5, 1, 1)
+    with capture_attention(neck) as records:
+        expected, _ = neck(means, num_frames=K)
+    assert torch.equal(found, expected)
+    (weights,) = (record.map[:, 0, :, 0, 0] for record in records)
+    rows = means[-1].unflatten(0, (B, K))[..., 0, 0]
+    weighed = torch.einsum('bk,bkc->bc', torch.as_tensor(weights).float(), rows)
+    torch.testing.assert_close(found[..., 0, 0], weighed, **CLOSE)
+
+
 def test_maps_know_their_frames():
     net = recognizer().eval()
     frames = torch.randn(B, 2 * K, 3, H, W)
