@@ -1,11 +1,11 @@
-"""Train systems and their twins end to end on labeled videos, and print the table.
+"""Train systems and their twins as ``mmattn train`` does, fold by fold.
 
-python benchmarks/real/end_to_end.py DATA --systems temporal_lstm,pyramid --frames 8
+python benchmarks/real/train_folds.py DATA --systems pyramid,slowfast_attn --tuned
+python benchmarks/real/train_folds.py DATA --systems temporal_lstm,pyramid --finetune
 
-The network of the frames learns, too, from the weights that ``mmattn train --finetune``
-starts from; folds and statistics are those of ``mmattn compare``. Nothing is chosen.
-Each system needs twice as many trainings as there are folds and seeds, each of minutes
-on a GPU; what is there is not trained again.
+Folds and statistics are those of ``mmattn compare``; nothing is chosen. ``--finetune``
+trains end to end: the network of the frames learns, too, which takes minutes a training
+on a GPU. What is there is not trained again.
 """
 
 import os
@@ -20,7 +20,7 @@ from mmattn.comparison.result import Comparison, Row
 from mmattn.comparison.statistics import grouped_mean
 from mmattn.comparison.training import dealt
 from mmattn.evaluation import load_scores
-from mmattn.front.systems import SYSTEMS
+from mmattn.front.systems import SYSTEMS, TUNED
 from mmattn.front.train import train
 from mmattn.prepare.own_videos import Clip
 from mmattn.utils.arguments import require_choice
@@ -38,7 +38,7 @@ def write_fold(folder: Path, clips: list[Clip], held: np.ndarray) -> None:
 
 
 def right_clips(
-    clips: list[Clip], folds: np.ndarray, system: str, attention: bool, args: Namespace
+    clips: list[Clip], folds: np.ndarray, system: str, form: str, args: Namespace
 ) -> np.ndarray:
     """How often each clip was right when its fold was tested, over the seeds, (N,)."""
     right = np.zeros(len(clips))
@@ -46,8 +46,7 @@ def right_clips(
         videos = Path(args.out) / f'fold{fold}'
         write_fold(videos, clips, folds == fold)
         for seed in range(args.seeds):
-            arm = system if attention else f'{system}-twin'
-            out = Path(args.out) / f'{arm}-fold{fold}-seed{seed}'
+            out = Path(args.out) / f'{system}-{form}-fold{fold}-seed{seed}'
             if not (out / 'scores.pkl').is_file():
                 train(
                     videos,
@@ -55,15 +54,17 @@ def right_clips(
                     out=out,
                     frames=args.frames,
                     epochs=args.epochs,
-                    finetune=True,
-                    attention=attention,
+                    finetune=args.finetune,
+                    attention=form != 'twin',
+                    tuned=form == 'tuned',
                     seed=seed,
                     progress=False,
                 )
             found = load_scores(out / 'scores.pkl')
             numbers = [int(Path(name).stem) for name in found.video_ids]
-            right[numbers] += found.scores.argmax(axis=1) == found.labels
-            print(f'{out.name}: {100 * right[numbers].mean() / (seed + 1):.1f} %')
+            correct = found.scores.argmax(axis=1) == found.labels
+            right[numbers] += correct
+            print(f'{out.name}: {100 * correct.mean():.1f} %')
             sys.stdout.flush()
     return right / args.seeds
 
@@ -75,9 +76,15 @@ def main() -> int:
     parser.add_argument('--systems', default='temporal_lstm,pyramid')
     parser.add_argument('--frames', type=int, default=16, help='frames of a video')
     parser.add_argument('--epochs', type=int, help='by default as mmattn train does')
+    parser.add_argument(
+        '--tuned', action='store_true', help='also the recommended forms'
+    )
+    parser.add_argument(
+        '--finetune', action='store_true', help='let the network learn, too'
+    )
     parser.add_argument('--folds', type=int, default=5, help='most folds')
     parser.add_argument('--seeds', type=int, default=1, help='trainings of each fold')
-    parser.add_argument('--out', default='work_dirs/end_to_end', help='folder')
+    parser.add_argument('--out', default='work_dirs/train_folds', help='folder')
     args = parser.parse_args()
     systems = args.systems.split(',')
     for name in systems:
@@ -89,15 +96,14 @@ def main() -> int:
     folds = dealt(labels, groups, args.folds)
     rows = []
     for name in systems:
-        twin, own = (
-            right_clips(clips, folds, name, attention, args)
-            for attention in (False, True)
-        )
-        gains = own - twin
-        rows.append(
-            Row(
+        twin = right_clips(clips, folds, name, 'twin', args)
+        forms = ['default', 'tuned'] if args.tuned and name in TUNED else ['default']
+        for form in forms:
+            own = right_clips(clips, folds, name, form, args)
+            gains = own - twin
+            row = Row(
                 system=name,
-                form=f'{args.frames} frames',
+                form=form,
                 twin=grouped_mean(twin, groups),
                 accuracy=grouped_mean(own, groups),
                 gain=grouped_mean(gains, groups),
@@ -105,7 +111,7 @@ def main() -> int:
                     float(gains[labels == k].mean()) for k in range(len(classes))
                 ],
             )
-        )
+            rows.append(row)
     found = Comparison(
         rows=rows,
         classes=classes,
