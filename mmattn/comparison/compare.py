@@ -16,15 +16,7 @@ from mmattn.comparison.clips import read_clips
 from mmattn.comparison.result import Comparison, Cost, Row
 from mmattn.comparison.statistics import grouped_mean
 from mmattn.comparison.stored import StoredClips, Trunk, store_clips
-from mmattn.comparison.systems import (
-    FORMS,
-    SYSTEMS,
-    TUNED,
-    TWINS,
-    Shapes,
-    StoredModel,
-    System,
-)
+from mmattn.comparison.systems import FORMS, SYSTEMS, TUNED, TWINS, StoredModel, System
 from mmattn.comparison.training import (
     Choice,
     Recipe,
@@ -49,9 +41,10 @@ class _Arm:
     """What one arm of a system did on all clips and seeds."""
 
     right: np.ndarray  # (seeds, N)
+    left_out: np.ndarray  # (N,), where the twin stands for the tuned form
     cost: Cost | None = None
     middle: list[float] = field(default_factory=list)
-    trained: int = 0  # folds
+    kept: int = 0  # folds
 
 
 def compare(
@@ -204,12 +197,13 @@ def _run(
     folds: np.ndarray,
     seeds: int,
     recipe: Recipe | None,
-    done: Callable[[int], Any],
+    done: Callable[[], Any],
 ) -> dict[str, _Arm]:
     """Train and test all arms of a system; without ``recipe`` each chooses its own."""
     inputs, shapes = model_inputs(stored, system), shapes_of(stored, system)
     groups, labels = stored.groups.numpy(), stored.labels
-    found = {arm: _Arm(np.zeros((seeds, len(stored)))) for arm in arms}
+    N = len(stored)
+    found = {arm: _Arm(np.zeros((seeds, N)), np.zeros(N, dtype=bool)) for arm in arms}
     for fold in np.unique(folds):
         train, test = torch.from_numpy(folds != fold), folds == fold
         known, unknown = scaled(
@@ -217,17 +211,15 @@ def _run(
         )
         choices: dict[str, Choice] = {}
         for arm, result in found.items():
-            result.cost = result.cost or _cost(system, shapes, arm, unknown)
             choices[arm] = choice = (
                 Choice(recipe)
                 if recipe and arm not in TUNED
                 else searched(system, arm, shapes, known, labels[train], groups[~test])
             )
-            if arm == 'tuned' and choice.accuracy <= choices[TUNED[0]].accuracy:
-                result.right[:, test] = found[TUNED[0]].right[:, test]
-                done(seeds)
-                continue
-            result.trained += 1
+            twin = choices[TUNED[0]] if arm == 'tuned' else None
+            left_out = twin is not None and choice.accuracy <= twin.accuracy
+            result.left_out[test] = left_out
+            result.kept += not left_out
             for seed in range(seeds):
                 model = fit(
                     system, arm, shapes, known, labels[train], choice.recipe, seed
@@ -235,14 +227,17 @@ def _run(
                 predicted = probabilities(model, unknown).argmax(dim=1)
                 result.right[seed, test] = predicted == labels[~train]
                 result.middle += middle_share(model, unknown)
-                done(1)
+                done()
+            result.cost = _cost(model, unknown)
     return found
 
 
 def _row(stored: StoredClips, name: str, arm: str, done: dict[str, _Arm]) -> Row:
     groups, labels = stored.groups.numpy(), stored.labels.numpy()
     own, twin = done[arm], done[TWINS.get(arm, 'twin')]
-    right, other = own.right.mean(axis=0), twin.right.mean(axis=0)
+    chosen = np.where(own.left_out, twin.right, own.right)
+    right, other = chosen.mean(axis=0), twin.right.mean(axis=0)
+    tuned = arm == 'tuned'
     return Row(
         system=name,
         form='' if name == 'none' else arm,
@@ -253,8 +248,9 @@ def _row(stored: StoredClips, name: str, arm: str, done: dict[str, _Arm]) -> Row
         cost=own.cost,
         twin_cost=twin.cost,
         middle=float(np.mean(own.middle)) if own.middle else None,
-        kept=(own.trained, twin.trained) if arm == 'tuned' else None,
-        seed_spread=float(own.right.mean(axis=1).std()),
+        kept=(own.kept, twin.kept) if tuned else None,
+        always=grouped_mean(own.right.mean(axis=0) - other, groups) if tuned else None,
+        seed_spread=float(chosen.mean(axis=1).std()),
     )
 
 
@@ -266,9 +262,8 @@ def _by_class(values: np.ndarray, labels: np.ndarray, num_classes: int) -> list[
 
 
 @torch.no_grad()
-def _cost(system: System, shapes: Shapes, arm: str, inputs: tuple[Tensor, ...]) -> Cost:
+def _cost(model: StoredModel, inputs: tuple[Tensor, ...]) -> Cost:
     """Of the head and what stands before it, not of the trunk, for one clip."""
-    model = StoredModel(system, shapes, arm).eval()
     one = tuple(x[:1] for x in inputs)
     with FlopCounterMode(display=False) as counter:
         model(one)

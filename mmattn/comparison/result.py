@@ -11,7 +11,8 @@ from mmattn.visualization.templates import render_page
 
 HEADER = (
     'system', 'form', 'twin, %', 'system, %', 'gain, %', '95 % interval',
-    'attention kept', 'middle third, %', 'parameters', 'multiply-adds', 'ms per clip',
+    'attention kept', 'gain in all folds, %', 'middle third, %', 'parameters',
+    'multiply-adds', 'ms per clip',
 )  # fmt: skip
 
 
@@ -47,6 +48,7 @@ class Row:
         seed_spread: Standard deviation of the accuracy over the seeds.
         kept: Folds in which the tuned form kept its attention, and all folds; None for
             a form that has no choice.
+        always: Gain of the tuned form if it keeps its attention in all folds.
     """
 
     system: str
@@ -60,6 +62,7 @@ class Row:
     middle: float | None = None
     seed_spread: float = math.nan
     kept: tuple[int, int] | None = None
+    always: Difference | None = None
 
     def cells(self) -> list[str]:
         """Cells of the table under ``HEADER``."""
@@ -74,6 +77,7 @@ class Row:
             if gain is None
             else f'{_rounded(gain.low):+.1f} to {_rounded(gain.high):+.1f}',
             '{} of {}'.format(*self.kept) if self.kept else '',
+            _with_error(self.always, signed=True) if self.always else '',
             '' if self.middle is None else _percent(self.middle),
             '' if cost is None else f'{cost.parameters:,}',
             '' if cost is None else f'{cost.multiply_adds:,}',

@@ -272,10 +272,11 @@ def test_the_twin_stands_for_attention_that_does_not_pay(accuracy, kept, monkeyp
     assert paper.kept is None
     assert tuned.kept == (kept, 5)
     assert f'| {kept} of 5 |' in found.table()
+    assert tuned.always.error > 0
+    assert (tuned.always == tuned.gain) == bool(kept)
     same = tuned.accuracy == tuned.twin and tuned.gain.error == 0
     assert same == (not kept)
     assert ('in no fold do the training clips speak' in found.table()) == same
-    assert (tuned.middle is None) == (not kept)
     assert tuned.cost.parameters > tuned.twin_cost.parameters
 
 
