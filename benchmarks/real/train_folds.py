@@ -8,7 +8,6 @@ trains end to end: the network of the frames learns, too, which takes minutes a 
 on a GPU. What is there is not trained again.
 """
 
-import os
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -121,7 +120,6 @@ def main() -> int:
         num_folds=len(np.unique(folds)),
         seeds=args.seeds,
         most_frequent=float(np.bincount(labels).max()) / len(labels),
-        minutes=sum(os.times()[:4]) / 60,
     )
     print(found.table())
     found.save(args.out)
