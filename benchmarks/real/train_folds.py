@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from mmattn.comparison.clips import group_names, read_clips
-from mmattn.comparison.result import Comparison, Row
-from mmattn.comparison.statistics import grouped_mean
+from mmattn.comparison.result import Comparison, paired_row
 from mmattn.comparison.training import dealt
 from mmattn.evaluation import load_scores
-from mmattn.front.systems import SYSTEMS, TUNED
+from mmattn.front.systems import SYSTEMS, TUNED, Plan
 from mmattn.front.train import train
-from mmattn.prepare.own_videos import Clip
+from mmattn.front.trunks import DEFAULT, TRUNKS
+from mmattn.prepare.own_videos import Clip, class_names
 from mmattn.utils.arguments import require_choice
 from mmattn.utils.command_line import run_tool, tool_parser
 
@@ -41,9 +41,10 @@ def right_clips(
 ) -> np.ndarray:
     """How often each clip was right when its fold was tested, over the seeds, (N,)."""
     right = np.zeros(len(clips))
+    options = dict(attention=form != 'twin', tuned=form == 'tuned')
+    stored = Plan(system, TRUNKS[DEFAULT], '', 2, **options).stored
     for fold in np.unique(folds):
         videos = Path(args.out) / f'fold{fold}'
-        write_fold(videos, clips, folds == fold)
         for seed in range(args.seeds):
             out = Path(args.out) / f'{system}-{form}-fold{fold}-seed{seed}'
             if not (out / 'scores.pkl').is_file():
@@ -54,10 +55,10 @@ def right_clips(
                     frames=args.frames,
                     epochs=args.epochs,
                     finetune=args.finetune,
-                    attention=form != 'twin',
-                    tuned=form == 'tuned',
+                    maps=Path(args.out) / f'fold{fold}-{stored}',
                     seed=seed,
                     progress=False,
+                    **options,
                 )
             found = load_scores(out / 'scores.pkl')
             numbers = [int(Path(name).stem) for name in found.video_ids]
@@ -89,26 +90,26 @@ def main() -> int:
     for name in systems:
         require_choice('--systems', name, SYSTEMS)
     clips = read_clips(args.data)
-    classes = sorted({clip.label for clip in clips})
+    classes = class_names(clips)
     labels = np.array([classes.index(clip.label) for clip in clips])
     groups = np.unique(group_names(clips), return_inverse=True)[1]
     folds = dealt(labels, groups, args.folds)
+    for fold in np.unique(folds):
+        write_fold(Path(args.out) / f'fold{fold}', clips, folds == fold)
     rows = []
     for name in systems:
         twin = right_clips(clips, folds, name, 'twin', args)
         forms = ['default', 'tuned'] if args.tuned and name in TUNED else ['default']
         for form in forms:
             own = right_clips(clips, folds, name, form, args)
-            gains = own - twin
-            row = Row(
-                system=name,
-                form=form,
-                twin=grouped_mean(twin, groups),
-                accuracy=grouped_mean(own, groups),
-                gain=grouped_mean(gains, groups),
-                by_class=[
-                    float(gains[labels == k].mean()) for k in range(len(classes))
-                ],
+            row = paired_row(
+                name,
+                form,
+                twin,
+                own,
+                labels=labels,
+                groups=groups,
+                num_classes=len(classes),
             )
             rows.append(row)
     found = Comparison(

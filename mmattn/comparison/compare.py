@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from mmattn.attention.capture import capture_attention
 from mmattn.comparison.clips import read_clips
-from mmattn.comparison.result import Comparison, Cost, Row
+from mmattn.comparison.result import Comparison, Cost, Row, paired_row
 from mmattn.comparison.statistics import grouped_mean
 from mmattn.comparison.stored import StoredClips, Trunk, store_clips
 from mmattn.comparison.systems import FORMS, SYSTEMS, TUNED, TWINS, StoredModel, System
@@ -164,13 +164,8 @@ def compare_dumps(first: str | Path, second: str | Path) -> Comparison:
     right = [(x == a.labels).astype(float) for x in predicted]
     N, K = len(a.labels), a.scores.shape[1]
     groups = np.arange(N)
-    row = Row(
-        system=Path(second).stem,
-        form='dump',
-        twin=grouped_mean(right[0], groups),
-        accuracy=grouped_mean(right[1], groups),
-        gain=grouped_mean(right[1] - right[0], groups),
-        by_class=_by_class(right[1] - right[0], a.labels, K),
+    row = paired_row(
+        Path(second).stem, 'dump', *right, labels=a.labels, groups=groups, num_classes=K
     )
     return Comparison(
         rows=[row],
@@ -233,18 +228,22 @@ def _run(
 
 
 def _row(stored: StoredClips, name: str, arm: str, done: dict[str, _Arm]) -> Row:
-    groups, labels = stored.groups.numpy(), stored.labels.numpy()
+    groups = stored.groups.numpy()
     own, twin = done[arm], done[TWINS.get(arm, 'twin')]
     chosen = np.where(own.left_out, twin.right, own.right)
-    right, other = chosen.mean(axis=0), twin.right.mean(axis=0)
-    tuned = arm == 'tuned'
-    return Row(
-        system=name,
-        form='' if name == 'none' else arm,
-        twin=grouped_mean(other, groups),
-        accuracy=grouped_mean(right, groups),
-        gain=None if name == 'none' else grouped_mean(right - other, groups),
-        by_class=_by_class(right - other, labels, len(stored.classes)),
+    other, tuned = twin.right.mean(axis=0), arm == 'tuned'
+    row = paired_row(
+        name,
+        '' if name == 'none' else arm,
+        other,
+        chosen.mean(axis=0),
+        labels=stored.labels.numpy(),
+        groups=groups,
+        num_classes=len(stored.classes),
+    )
+    return replace(
+        row,
+        gain=None if name == 'none' else row.gain,
         cost=own.cost,
         twin_cost=twin.cost,
         middle=float(np.mean(own.middle)) if own.middle else None,
@@ -252,13 +251,6 @@ def _row(stored: StoredClips, name: str, arm: str, done: dict[str, _Arm]) -> Row
         always=grouped_mean(own.right.mean(axis=0) - other, groups) if tuned else None,
         seed_spread=float(chosen.mean(axis=1).std()),
     )
-
-
-def _by_class(values: np.ndarray, labels: np.ndarray, num_classes: int) -> list[float]:
-    return [
-        float(values[labels == k].mean()) if (labels == k).any() else float('nan')
-        for k in range(num_classes)
-    ]
 
 
 @torch.no_grad()

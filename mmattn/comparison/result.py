@@ -4,7 +4,9 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mmattn.comparison.statistics import Difference
+import numpy as np
+
+from mmattn.comparison.statistics import Difference, grouped_mean
 from mmattn.utils.files import write_csv, write_text
 from mmattn.utils.text import markdown_table
 from mmattn.visualization.templates import render_page
@@ -83,6 +85,42 @@ class Row:
             '' if cost is None else f'{cost.multiply_adds:,}',
             '' if cost is None else f'{cost.milliseconds:.1f}',
         ]
+
+
+def paired_row(
+    system: str,
+    form: str,
+    twin: np.ndarray,
+    right: np.ndarray,
+    *,
+    labels: np.ndarray,
+    groups: np.ndarray,
+    num_classes: int,
+) -> Row:
+    """Row of a system beside its twin, clip by clip.
+
+    Args:
+        system: Its name.
+        form: Its form.
+        twin: How often each clip was right, of 1, by the twin.
+        right: The same by the system.
+        labels: Class of each clip.
+        groups: Group of each clip.
+        num_classes: Classes; the gain in one without clips is nan.
+
+    Shape:
+        - twin, right, labels, groups: (N,).
+    """
+    gains = right - twin
+    members = [gains[labels == k] for k in range(num_classes)]
+    return Row(
+        system=system,
+        form=form,
+        twin=grouped_mean(twin, groups),
+        accuracy=grouped_mean(right, groups),
+        gain=grouped_mean(gains, groups),
+        by_class=[float(x.mean()) if len(x) else math.nan for x in members],
+    )
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,24 @@ TWINS = {'paper': 'twin', 'tuned': 'tuned twin'}  # of each form
 TUNED = ('tuned twin', 'tuned')
 ARMS = ('twin', 'paper', *TUNED)
 KINDS = ('sequence', 'frames', 'reduction', 'clips')
+# Options of the attention in the recommended form, where they fit any network.
+RECOMMENDED: dict[str, dict[str, Any]] = {
+    'temporal_lstm': dict(bound=None),
+    'pyramid': dict(
+        top_size=(1, 1),
+        norm='sum',
+        whole_frames=True,
+        losses=(),
+        init_cfg=dict(type='Normal', layer='Conv2d', std=0.01),
+    ),
+    'slowfast_attn': dict(
+        num_layers=1,
+        temporal=False,
+        slow_kernel=None,
+        per_frame=True,
+        start='gathering',
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -159,7 +177,7 @@ def _temporal_lstm(shapes: Shapes, arm: str) -> dict:
         num_steps=10, hidden_channels=64, attention=_attends(arm)
     )
     if arm == 'tuned':
-        lstm['bound'] = None
+        lstm.update(RECOMMENDED['temporal_lstm'])
     head = dict(
         type='mmattn.TemporalLSTMHead',
         num_classes=shapes.num_classes,
@@ -186,11 +204,7 @@ def _pyramid(shapes: Shapes, arm: str) -> dict:
         neck = dict(
             type='mmattn.PyramidAttentionNeck',
             in_channels=shapes.channels[-1:],
-            top_size=(1, 1),
-            norm='sum',
-            whole_frames=True,
-            losses=(),
-            init_cfg=dict(type='Normal', layer='Conv2d', std=0.01),
+            **RECOMMENDED['pyramid'],
         )
     head = pooled_head(shapes.num_classes, shapes.channels[-1])
     return dict(neck=neck, head=head, num_scales=num_scales)
@@ -237,13 +251,7 @@ def _slowfast(shapes: Shapes, arm: str) -> dict:
         type='mmattn.SlowFastAttention', in_channels=32, num_layers=2, norm='layer'
     )
     if arm == 'tuned':
-        neck.update(
-            num_layers=1,
-            temporal=False,
-            slow_kernel=None,
-            per_frame=True,
-            start='gathering',
-        )
+        neck.update(RECOMMENDED['slowfast_attn'])
     width = 32 if arm == 'tuned' else 4 * 32
     head = pooled_head(shapes.num_classes, width, dropout)
     return dict(reduce=32, neck=neck, head=head)

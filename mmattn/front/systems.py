@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from mmattn.comparison.systems import RECOMMENDED
 from mmattn.front.trunks import Trunk
 
 SYSTEMS = ('temporal_lstm', 'stbta', 'pyramid', 'convlstm', 'slowfast_attn', 'none')
@@ -16,7 +17,7 @@ STORED = dict(
     pyramid='taps',
 )
 # Systems whose recommended form is not the one that is trained by default.
-TUNED = ('temporal_lstm', 'pyramid', 'slowfast_attn')
+TUNED = tuple(RECOMMENDED)
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ def _temporal_lstm(plan: Plan, stored: bool) -> dict[str, Any]:
         num_steps=steps, hidden_channels=128, num_layers=1, attention=plan.attention
     )
     if plan.tuned:
-        layer['bound'] = None
+        layer.update(RECOMMENDED['temporal_lstm'])
     head = dict(
         type='mmattn.TemporalLSTMHead',
         lstm=layer,
@@ -147,9 +148,7 @@ def _convlstm(plan: Plan, stored: bool) -> dict[str, Any]:
 def _slowfast(plan: Plan, stored: bool) -> dict[str, Any]:
     layer: dict[str, Any] = dict(channels=64, num_layers=1, norm='layer')
     if plan.tuned:
-        layer.update(
-            temporal=False, slow_kernel=None, per_frame=True, start='gathering'
-        )
+        layer.update(RECOMMENDED['slowfast_attn'])
     head = dict(
         type='mmattn.SlowFastClipHead', attention=plan.attention, slowfast=layer
     )
@@ -211,14 +210,7 @@ def _pyramid(plan: Plan, stored: bool) -> dict[str, Any]:
         module = dict(type='mmattn.FrameMean')
     elif plan.tuned:
         taps, channels = (trunk.last,), (trunk.channels(trunk.last),)
-        module.update(
-            in_channels=channels,
-            top_size=(1, 1),
-            norm='sum',
-            whole_frames=True,
-            losses=(),
-            init_cfg=dict(type='Normal', layer='Conv2d', std=0.01),
-        )
+        module.update(in_channels=channels, **RECOMMENDED['pyramid'])
     options = dict(stored_channels=channels) if stored else {}
     return _segments(
         plan,
