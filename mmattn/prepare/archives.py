@@ -136,7 +136,15 @@ def _unpack_tar(archive: Path, folder: Path) -> None:
                 )
             total += member.size
             _check_size(archive, total, largest)
-            file.extract(member, folder, filter='data')
+            place = folder / member.name
+            if member.isdir():
+                place.mkdir(parents=True, exist_ok=True)
+                continue
+            place.parent.mkdir(parents=True, exist_ok=True)
+            source = file.extractfile(member)
+            assert source is not None
+            with source, place.open('wb') as target:  # no owner, no mode of its own
+                shutil.copyfileobj(source, target)
 
 
 def _unpack_rar(archive: Path, folder: Path) -> None:

@@ -38,6 +38,18 @@ def test_tars_keep_a_class_folder_and_add_up(tmp_path):
     assert (tmp_path / 'videos' / 'walk' / 'walk.avi').is_file()
 
 
+def test_tars_bring_contents_and_no_rights(tmp_path):
+    with tarfile.open(tmp_path / 'a.tar', 'w') as file:
+        info = tarfile.TarInfo('top/run/a.avi')
+        info.size, info.mode = 3, 0o6777
+        file.addfile(info, io.BytesIO(b'abc'))
+    unpack(tmp_path / 'a.tar', tmp_path / 'videos')
+    video = tmp_path / 'videos' / 'run' / 'a.avi'
+    (tmp_path / 'new').touch()
+    assert video.read_bytes() == b'abc'
+    assert video.stat().st_mode == (tmp_path / 'new').stat().st_mode
+
+
 @pytest.fixture
 def unrar(tmp_path, monkeypatch):
     """An `unrar` that reads tar files, and no other program for rar."""
