@@ -181,15 +181,20 @@ def learn_poses(
 
 
 @torch.no_grad()
-def top1(model: nn.Module, clips: Clips, batch_size: int = 20) -> float:
-    """Share of clips that a model classifies rightly, in percent."""
+def right_clips(model: nn.Module, clips: Clips, batch_size: int = 20) -> np.ndarray:
+    """Whether a model classifies each clip rightly, (N,) of 0 and 1."""
     loader = DataLoader(clips, batch_size=batch_size, collate_fn=pseudo_collate)
     right = [
         sample.pred_label.item() == sample.gt_label.item()
         for batch in loader
         for sample in model.test_step(batch)
     ]
-    return 100 * statistics.mean(right)
+    return np.array(right, dtype=float)
+
+
+def top1(model: nn.Module, clips: Clips) -> float:
+    """Share of clips that a model classifies rightly, in percent."""
+    return 100 * float(right_clips(model, clips).mean())
 
 
 def parser(description: str, presets: tuple[str, ...] = ()) -> argparse.ArgumentParser:
