@@ -23,6 +23,8 @@ from mmattn.comparison.training import (
     fit,
     folds_of,
     model_inputs,
+    num_searched,
+    pays,
     probabilities,
     scaled,
     searched,
@@ -74,7 +76,8 @@ def compare(
         recipe: How models in the paper's form and their twins are trained. Those of
             the tuned form choose theirs among ``RECIPES``, in each fold anew by
             cross-validation inside of the training groups. In folds in which the
-            tuned form is not right more often there, its twin stands for it.
+            tuned form is not right more often there, by more than one standard error,
+            its twin stands for it.
         search: Whether the others choose their recipe, too.
         progress: Whether to show progress bars.
 
@@ -117,7 +120,12 @@ def compare_stored(
     start = time.process_time()
     chosen = None if search else recipe or Recipe()
     arms = {name: _arms(SYSTEMS[name], forms) for name in systems}
-    total = sum(map(len, arms.values())) * seeds * len(np.unique(folds))
+    total = sum(
+        seeds + (num_searched(stored.groups[folds != fold].numpy()) if free else 0)
+        for found in arms.values()
+        for free in (_searches(arm, chosen) for arm in found)
+        for fold in np.unique(folds)
+    )
     bar = progress_bar(total=total, description='trainings', shown=progress)
     rows = []
     for name in systems:
@@ -185,6 +193,10 @@ def _arms(system: System, forms: Sequence[str]) -> list[str]:
     return [arm for form in forms for arm in (TWINS[form], form)]
 
 
+def _searches(arm: str, recipe: Recipe | None) -> bool:
+    return arm in TUNED or recipe is None
+
+
 def _run(
     stored: StoredClips,
     system: System,
@@ -207,12 +219,21 @@ def _run(
         choices: dict[str, Choice] = {}
         for arm, result in found.items():
             choices[arm] = choice = (
-                Choice(recipe)
-                if recipe and arm not in TUNED
-                else searched(system, arm, shapes, known, labels[train], groups[~test])
+                searched(
+                    system,
+                    arm,
+                    shapes,
+                    known,
+                    labels[train],
+                    groups[~test],
+                    done=done,
+                )
+                if _searches(arm, recipe)
+                else Choice(recipe or Recipe())
             )
-            twin = choices[TUNED[0]] if arm == 'tuned' else None
-            left_out = twin is not None and choice.accuracy <= twin.accuracy
+            left_out = arm == 'tuned' and not pays(
+                choice, choices[TWINS[arm]], groups[~test]
+            )
             result.left_out[test] = left_out
             result.kept += not left_out
             for seed in range(seeds):

@@ -1,14 +1,16 @@
 """Training on stored maps: one recipe, and a small search for another."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mmattn.comparison.statistics import grouped_mean
 from mmattn.comparison.stored import StoredClips
 from mmattn.comparison.systems import Shapes, StoredModel, System
 
@@ -34,20 +36,21 @@ class Recipe:
 
 RECIPES = (Recipe(), Recipe(lr=1e-2))  # that are tried
 INNER_FOLDS = 5  # of the training clips, in which they are tried
+INNER_SEEDS = 3  # trainings of each on each of these folds
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Choice:
     """A recipe that cross-validation chose.
 
     Args:
         recipe: The recipe.
-        accuracy: Share of the held-out clips on which it was right, nan where none
-            could be held out.
+        right: Share of the trainings in which each training clip, held out, was right
+            with it, (N,); None where none could be held out.
     """
 
     recipe: Recipe
-    accuracy: float = math.nan
+    right: np.ndarray | None = None
 
 
 def model_inputs(data: StoredClips, system: System) -> tuple[Tensor, ...]:
@@ -251,7 +254,9 @@ def searched(
     inputs: tuple[Tensor, ...],
     labels: Tensor,
     groups: np.ndarray,
+    *,
     recipes: Sequence[Recipe] | None = None,
+    done: Callable[[], Any] = lambda: None,
 ) -> Choice:
     """Choose a recipe by cross-validation in five folds of the training clips.
 
@@ -262,24 +267,52 @@ def searched(
         inputs: Of the training clips, see :func:`scaled`.
         labels: Of the training clips.
         groups: Of the training clips.
-        recipes: What is tried, ``RECIPES`` by default.
+        recipes: What is tried, three times on each fold; ``RECIPES`` by default.
+        done: Called after each training; there are :func:`num_searched`.
 
     Returns:
         The recipe with the least mean negative log-likelihood of the clips held out;
         the first one where all clips are of one group.
     """
     recipes = recipes or RECIPES
-    folds = dealt(labels.numpy(), groups, INNER_FOLDS)
-    if len(np.unique(folds)) < 2:
+    if not num_searched(groups, recipes):
         return Choice(recipes[0])
-    losses, right = np.zeros(len(recipes)), np.zeros(len(recipes))
+    folds = dealt(labels.numpy(), groups, INNER_FOLDS)
+    losses = np.zeros(len(recipes))
+    right = np.zeros((len(recipes), len(labels)))
     for held in (torch.from_numpy(folds == fold) for fold in np.unique(folds)):
         known, unknown = (tuple(x[part] for x in inputs) for part in (~held, held))
-        for k, recipe in enumerate(recipes):
-            model = fit(system, arm, shapes, known, labels[~held], recipe, seed=0)
+        for (k, recipe), seed in product(enumerate(recipes), range(INNER_SEEDS)):
+            model = fit(system, arm, shapes, known, labels[~held], recipe, seed)
             found = probabilities(model, unknown)
             nll = F.nll_loss(found.clamp_min(1e-9).log(), labels[held], reduction='sum')
             losses[k] += nll.item()
-            right[k] += (found.argmax(dim=1) == labels[held]).sum().item()
+            hit = found.argmax(dim=1) == labels[held]
+            right[k, held.numpy()] += hit.numpy() / INNER_SEEDS
+            done()
     best = int(losses.argmin())
-    return Choice(recipes[best], right[best] / len(labels))
+    return Choice(recipes[best], right[best])
+
+
+def num_searched(groups: np.ndarray, recipes: Sequence[Recipe] | None = None) -> int:
+    """Trainings of :func:`searched`; 0 where all clips are of one group."""
+    num_groups = len(np.unique(groups))
+    folds = min(INNER_FOLDS, num_groups) if num_groups > 1 else 0
+    return folds * len(recipes or RECIPES) * INNER_SEEDS
+
+
+def pays(attention: Choice, twin: Choice, groups: np.ndarray) -> bool:
+    """Whether attention was right more often than its twin, by over a standard error.
+
+    Args:
+        attention: What was chosen with attention.
+        twin: What was chosen without, on the same clips.
+        groups: Their groups.
+
+    Returns:
+        True where none of the clips could be held out.
+    """
+    if attention.right is None or twin.right is None:
+        return True
+    gain = grouped_mean(attention.right - twin.right, groups)
+    return gain.mean > gain.error

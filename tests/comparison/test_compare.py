@@ -28,6 +28,7 @@ from mmattn.comparison.training import (
     fit,
     folds_of,
     model_inputs,
+    num_searched,
     probabilities,
     scaled,
     searched,
@@ -203,10 +204,10 @@ def test_a_recipe_is_chosen_inside_of_the_training_clips(monkeypatch):
     """The held-out clips of the four groups are foreseen best by the last recipe."""
     data, system = stored(16), SYSTEMS['none']
     inputs, labels = model_inputs(data, system), data.labels
-    seen, held = [], []
+    seen, held, done = [], [], []
 
     def fake_fit(system, arm, shapes, known, labels, recipe, seed):
-        seen.append((len(labels), recipe.lr))
+        seen.append((len(labels), recipe.lr, seed))
         return recipe.lr
 
     def fake_probabilities(rate, unknown):
@@ -224,23 +225,32 @@ def test_a_recipe_is_chosen_inside_of_the_training_clips(monkeypatch):
     monkeypatch.setattr(training, 'probabilities', fake_probabilities)
     shapes = shapes_of(data, system)
     groups = data.groups.numpy()
-    found = searched(system, 'tuned', shapes, inputs, labels, groups)
-    assert found == Choice(RECIPES[-1], 1.0)
-    assert seen == [(12, recipe.lr) for _ in range(4) for recipe in RECIPES]
+    found = searched(
+        system, 'tuned', shapes, inputs, labels, groups, done=lambda: done.append(1)
+    )
+    assert found.recipe == RECIPES[-1]
+    assert found.right == pytest.approx(np.ones(16))
+    assert seen == [
+        (12, recipe.lr, seed)
+        for _ in range(4)
+        for recipe in RECIPES
+        for seed in range(3)
+    ]
+    assert len(seen) == num_searched(groups) == len(done)
     assert torch.equal(
-        torch.cat(held[::2]).flatten(1).sum(1).sort().values,
+        torch.cat(held[::6]).flatten(1).sum(1).sort().values,
         inputs[0].flatten(1).sum(1).sort().values,
     )
     one = searched(system, 'tuned', shapes, inputs, labels, groups * 0)
     assert one.recipe == Recipe()
-    assert math.isnan(one.accuracy)
+    assert one.right is None
 
 
 def test_reported_clips_choose_nothing(monkeypatch):
     """Only the tuned form searches, and among clips of other groups than the test."""
     data, searches = stored(20), []
 
-    def spy(system, arm, shapes, inputs, labels, groups, *rest):
+    def spy(system, arm, shapes, inputs, labels, groups, **rest):
         searches.append((arm, set(groups.tolist()), len(labels)))
         return Choice(SHORT)
 
@@ -256,13 +266,24 @@ def test_reported_clips_choose_nothing(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ('accuracy', 'kept'), [(0.4, 0), (0.5, 0), (0.6, 5), (math.nan, 5)], ids=str
+    ('changed', 'kept'),
+    [
+        ({}, 0),
+        ({0: -1}, 0),
+        ({0: 1, 1: 1, 4: -1}, 0),  # more by 1/16, with an error of 0.14
+        ({0: 1, 1: 1, 2: 1, 3: 1, 4: 1}, 5),  # 5/16, 0.24
+        (None, 5),
+    ],
+    ids=str,
 )
-def test_the_twin_stands_for_attention_that_does_not_pay(accuracy, kept, monkeypatch):
-    """It does in folds in which attention is not right more often in training."""
+def test_the_twin_stands_for_attention_that_does_not_pay(changed, kept, monkeypatch):
+    """It does where attention is not right more often in training by over one error."""
 
-    def search(system, arm, *rest):
-        return Choice(SHORT, 0.5 if arm == 'tuned twin' else accuracy)
+    def search(system, arm, shapes, inputs, labels, groups, **rest):
+        right = np.full(16, 0.5)
+        if arm == 'tuned' and changed:
+            right[list(changed)] += list(changed.values())
+        return Choice(SHORT, None if changed is None else right)
 
     monkeypatch.setattr('mmattn.comparison.compare.searched', search)
     found = compare_stored(
