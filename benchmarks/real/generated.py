@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from mmattn.comparison.compare import compare
-from mmattn.comparison.systems import SYSTEMS
+from mmattn.comparison.systems import FORMS, SYSTEMS
 from mmattn.synthetic import Clip, VideoOptions, render_clip
 from mmattn.synthetic.writer import write_video
 from mmattn.utils.command_line import run_tool, tool_parser
@@ -76,6 +76,7 @@ def main() -> int:
     parser.add_argument('--clips', type=int, default=16, help='clips of each class')
     parser.add_argument('--data-seed', type=int, default=0, help='seed of the clips')
     parser.add_argument('--systems', default=','.join(SYSTEMS), help='with commas')
+    parser.add_argument('--forms', default=','.join(FORMS), help='with commas')
     parser.add_argument('--seeds', type=int, default=5, help='trainings of each model')
     parser.add_argument('--out', default='work_dirs/generated', help='folder')
     args = parser.parse_args()
@@ -94,6 +95,7 @@ def main() -> int:
         folder,
         args.systems.split(','),
         seeds=args.seeds,
+        forms=args.forms.split(','),
         out=folder / 'compare',
     )
     print(found.table())

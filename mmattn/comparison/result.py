@@ -160,7 +160,7 @@ class Comparison:
         text = (
             f'{self.num_clips} clips, {groups}, {len(self.classes)} classes, the most '
             f'frequent {_percent(self.most_frequent)} %; {self.num_folds} folds, '
-            f'{self.seeds} seeds.'
+            f'{self.seeds} seed{"s" * (self.seeds != 1)}.'
         )
         if not math.isnan(self.minutes):
             text += f' {self.minutes:.1f} CPU minutes of training.'

@@ -59,6 +59,7 @@ def test_the_command_prints_the_figures_of_the_bench(tmp_path, monkeypatch, caps
     monkeypatch.setattr('mmattn.comparison.training.RECIPES', recipes)
     options = ['--systems', 'none,pyramid', '--seeds', '1', '--out']
     generated = ['--clips', '2', '--hardness', '0', '--systems', 'none', '--seeds', '1']
+    generated += ['--forms', 'tuned']
     monkeypatch.setattr(
         sys, 'argv', ['generated', 'interaction', *generated, '--out', str(tmp_path)]
     )
