@@ -117,7 +117,6 @@ def main() -> int:
     options.add_argument('system', choices=tuple(FORMS))
     options.add_argument('--hardness', type=float, default=HARDNESS, help='0 to 1')
     options.add_argument('--twins', action='store_true', help='train the twins alone')
-
     args = options.parse_args()
     forms = FORMS[args.system]
     arms = [arm for form in forms for arm in (TWINS[form], form)]
