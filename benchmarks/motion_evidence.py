@@ -24,7 +24,6 @@ import numpy as np
 from convlstm_motion import LR_MULT, NUM_FRAMES, SIDE
 from convlstm_motion import MODEL as CONVLSTM
 from evidence import (
-    PREPROCESSOR,
     Clips,
     parser,
     print_minutes,
@@ -33,7 +32,7 @@ from evidence import (
     row,
     train,
 )
-from stbta_evidence import BACKBONES, PLACES
+from stbta_evidence import build
 
 from mmattn.comparison.result import HEADER, paired_row
 from mmattn.comparison.systems import TUNED, TWINS
@@ -58,27 +57,14 @@ def convlstm(arm: str) -> dict:
 
 def stbta(arm: str) -> dict:
     """Config of I3D, with STBTA or without."""
-    backbone = BACKBONES['motion']
-    if arm not in TWINS.values():
-        place, t = PLACES['motion']
-        module = dict(type='mmattn.STBTA', t=t, residual=arm == 'paper')
-        backbone = dict(
-            type='mmattn.AttentionBackbone',
-            backbone=backbone,
-            attentions=[dict(before=place, module=module)],
-        )
-    return dict(
-        type='Recognizer3D',
-        backbone=backbone,
-        cls_head=dict(
-            type='I3DHead',
-            num_classes=NUM_CLASSES,
-            in_channels=128,
-            dropout_ratio=0.5 if arm in TUNED else 0.0,
-            average_clips='prob',
-        ),
-        data_preprocessor=dict(PREPROCESSOR, format_shape='NCTHW'),
+    model = build('motion', attention=arm not in TWINS.values())
+    model['cls_head'].update(
+        num_classes=NUM_CLASSES, dropout_ratio=0.5 if arm in TUNED else 0.0
     )
+    if arm == 'tuned':
+        (attention,) = model['backbone']['attentions']
+        attention['module']['residual'] = False
+    return model
 
 
 def right(arm: str, seed: int, args: Namespace) -> np.ndarray:

@@ -120,11 +120,12 @@ def compare_stored(
     start = time.process_time()
     chosen = None if search else recipe or Recipe()
     arms = {name: _arms(SYSTEMS[name], forms) for name in systems}
+    numbers, groups = np.unique(folds), stored.groups.numpy()
+    inner = sum(num_searched(groups[folds != fold]) for fold in numbers)
     total = sum(
-        seeds + (num_searched(stored.groups[folds != fold].numpy()) if free else 0)
+        seeds * len(numbers) + (inner if chosen is None or arm in TUNED else 0)
         for found in arms.values()
-        for free in (_searches(arm, chosen) for arm in found)
-        for fold in np.unique(folds)
+        for arm in found
     )
     bar = progress_bar(total=total, description='trainings', shown=progress)
     rows = []
@@ -144,7 +145,7 @@ def compare_stored(
         num_clips=len(stored),
         num_groups=len(torch.unique(stored.groups)),
         grouped=stored.grouped,
-        num_folds=len(np.unique(folds)),
+        num_folds=len(numbers),
         seeds=seeds,
         minutes=minutes,
         most_frequent=float(stored.labels.bincount().max()) / len(stored),
@@ -193,10 +194,6 @@ def _arms(system: System, forms: Sequence[str]) -> list[str]:
     return [arm for form in forms for arm in (TWINS[form], form)]
 
 
-def _searches(arm: str, recipe: Recipe | None) -> bool:
-    return arm in TUNED or recipe is None
-
-
 def _run(
     stored: StoredClips,
     system: System,
@@ -218,19 +215,13 @@ def _run(
         )
         choices: dict[str, Choice] = {}
         for arm, result in found.items():
-            choices[arm] = choice = (
-                searched(
-                    system,
-                    arm,
-                    shapes,
-                    known,
-                    labels[train],
-                    groups[~test],
-                    done=done,
+            if recipe is None or arm in TUNED:
+                choice = searched(
+                    system, arm, shapes, known, labels[train], groups[~test], done=done
                 )
-                if _searches(arm, recipe)
-                else Choice(recipe or Recipe())
-            )
+            else:
+                choice = Choice(recipe)
+            choices[arm] = choice
             left_out = arm == 'tuned' and not pays(
                 choice, choices[TWINS[arm]], groups[~test]
             )

@@ -1,6 +1,6 @@
 """Training on stored maps: one recipe, and a small search for another."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -255,10 +255,9 @@ def searched(
     labels: Tensor,
     groups: np.ndarray,
     *,
-    recipes: Sequence[Recipe] | None = None,
     done: Callable[[], Any] = lambda: None,
 ) -> Choice:
-    """Choose a recipe by cross-validation in five folds of the training clips.
+    """Choose a recipe by three trainings in each of five folds of the training clips.
 
     Args:
         system: The system.
@@ -267,22 +266,20 @@ def searched(
         inputs: Of the training clips, see :func:`scaled`.
         labels: Of the training clips.
         groups: Of the training clips.
-        recipes: What is tried, three times on each fold; ``RECIPES`` by default.
         done: Called after each training; there are :func:`num_searched`.
 
     Returns:
-        The recipe with the least mean negative log-likelihood of the clips held out;
-        the first one where all clips are of one group.
+        The one of ``RECIPES`` with the least mean negative log-likelihood of the clips
+        held out; the first one where all clips are of one group.
     """
-    recipes = recipes or RECIPES
-    if not num_searched(groups, recipes):
-        return Choice(recipes[0])
+    if not num_searched(groups):
+        return Choice(RECIPES[0])
     folds = dealt(labels.numpy(), groups, INNER_FOLDS)
-    losses = np.zeros(len(recipes))
-    right = np.zeros((len(recipes), len(labels)))
+    losses = np.zeros(len(RECIPES))
+    right = np.zeros((len(RECIPES), len(labels)))
     for held in (torch.from_numpy(folds == fold) for fold in np.unique(folds)):
         known, unknown = (tuple(x[part] for x in inputs) for part in (~held, held))
-        for (k, recipe), seed in product(enumerate(recipes), range(INNER_SEEDS)):
+        for (k, recipe), seed in product(enumerate(RECIPES), range(INNER_SEEDS)):
             model = fit(system, arm, shapes, known, labels[~held], recipe, seed)
             found = probabilities(model, unknown)
             nll = F.nll_loss(found.clamp_min(1e-9).log(), labels[held], reduction='sum')
@@ -291,14 +288,14 @@ def searched(
             right[k, held.numpy()] += hit.numpy() / INNER_SEEDS
             done()
     best = int(losses.argmin())
-    return Choice(recipes[best], right[best])
+    return Choice(RECIPES[best], right[best])
 
 
-def num_searched(groups: np.ndarray, recipes: Sequence[Recipe] | None = None) -> int:
+def num_searched(groups: np.ndarray) -> int:
     """Trainings of :func:`searched`; 0 where all clips are of one group."""
     num_groups = len(np.unique(groups))
     folds = min(INNER_FOLDS, num_groups) if num_groups > 1 else 0
-    return folds * len(recipes or RECIPES) * INNER_SEEDS
+    return folds * len(RECIPES) * INNER_SEEDS
 
 
 def pays(attention: Choice, twin: Choice, groups: np.ndarray) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from mmattn.comparison.systems import TWINS
 from mmattn.synthetic import VideoOptions, render_clip
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / 'benchmarks'
@@ -31,8 +32,6 @@ def printed_table(capsys) -> list[list[str]]:
     'name, options, first, columns',
     [
         ('stbta_evidence', [], ['preset', '---', 'small', 'motion'], 5),
-        ('motion_evidence', ['convlstm'], ['system', '---', 'convlstm'], 6),
-        ('motion_evidence', ['stbta'], ['system', '---', 'stbta', 'stbta'], 6),
         (
             'pyramid_evidence',
             ['--presets', 'small'],
@@ -70,8 +69,34 @@ def test_tables(name, options, first, columns, load, monkeypatch, capsys):
         for cell in row
         if ' ± ' in cell
     ]
-    assert len(means) >= 2
+    assert len(means) >= 5
     assert all(-100 <= mean <= 100 for mean in means)  # a gain may be negative
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ('system', 'forms'), [('convlstm', ['paper']), ('stbta', ['paper', 'tuned'])]
+)
+def test_gains_on_motion_are_over_the_twin(system, forms, load, monkeypatch, capsys):
+    few = ['--seeds', '0', '1', '--clips', '2', '1', '--epochs', '1']
+    monkeypatch.setattr(sys, 'argv', ['motion_evidence', system, *few])
+    assert load('motion_evidence')['main']() == 0
+    lines = capsys.readouterr().out.splitlines()
+    rows = [line.strip('| ').split(' | ') for line in lines if line.startswith('| ')]
+    trained = {
+        arm: np.mean(
+            [float(line.split()[-2]) for line in lines if f', {arm}, ' in line]
+        )
+        for arm in (*forms, *map(TWINS.get, forms))
+    }
+    assert [row[:2] for row in rows[2:]] == [[system, form] for form in forms]
+    for _, form, twin, accuracy, gain, interval in rows[2:]:
+        accuracy, gain = (float(cell.split(' ± ')[0]) for cell in (accuracy, gain))
+        assert float(twin) == pytest.approx(trained[TWINS[form]], abs=0.11)
+        assert accuracy == pytest.approx(trained[form], abs=0.11)
+        assert gain == pytest.approx(accuracy - float(twin), abs=0.11)
+        low, high = map(float, interval.split(' to '))
+        assert low <= gain <= high
 
 
 def test_clips_are_the_rendered_ones(load):
